@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config";
+
+/** Unit and tidy are the inner loop; the other suites are run one by one by test/run.ts. */
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    teardownTimeout: 5_000,
+    projects: [
+      { test: { name: "unit", include: ["{lib,services,node-agent,cni-plugins,cluster,cli}/**/*.test.ts"] } },
+      { test: { name: "tidy", include: ["test/tidy/**/*.test.ts"] } },
+      {
+        test: {
+          name: "suites",
+          include: ["test/*/**/*.test.ts"],
+          exclude: ["test/tidy/**"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
