@@ -12,8 +12,38 @@ export interface MessageSchema {
   readonly isKind: boolean;
   /** struct or map type of the whole message for apply. */
   readonly atomic: boolean;
+  /** Rules that hold for this message as a whole (a kind: `spec.enableServiceLinks` of a Pod, not of a template). */
+  readonly defaults: readonly DefaultRule[];
+  /** Ids of functions that compute what rules cannot say; each gets the value of this message, after its rules. */
+  readonly defaultHooks: readonly string[];
   readonly description: string;
 }
+
+/**
+ * How an absent field gets a value. Order: of one message first `MessageSchema.defaults`, then the `default` of each field
+ * in declared order, then its hooks, then its parts (upstream: a parent's rules run before its parts'). A message field
+ * without presence is visited even when absent (upstream holds an empty struct there) and stays if a rule fills it.
+ */
+export interface FieldDefault {
+  /** JSON in normal form; exactly one of `value` and `copyOf` is given. */
+  readonly value?: DefaultValue;
+  /** JSON path, from the message that holds the field, of what is copied; without a value there, nothing happens. */
+  readonly copyOf?: string;
+  /** Holds only when the field at this path (from the same message) has one of these values. */
+  readonly when?: { readonly path: string; readonly values: readonly DefaultValue[] };
+}
+
+/** As `FieldDefault`, for the field at `path` (JSON names joined by dots) below the message that carries the rule. */
+export interface DefaultRule extends FieldDefault {
+  readonly path: string;
+}
+
+export type DefaultValue =
+  | string
+  | number
+  | boolean
+  | readonly DefaultValue[]
+  | { readonly [name: string]: DefaultValue };
 
 export type MessageForm =
   | "object"
@@ -64,6 +94,7 @@ export interface FieldSchema {
   /** Known values of a string; `closed` says that others are refused. */
   readonly enumValues?: { readonly values: readonly string[]; readonly closed: boolean };
   readonly immutable: boolean;
+  readonly default?: FieldDefault;
   readonly featureGate?: string;
   readonly description: string;
 }
