@@ -1,0 +1,23 @@
+import { type DestinationStream, type Logger, pino } from "pino";
+import type { Log } from "../core/log.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Members that may hold a secret never reach a line, whatever the caller passed. */
+const REDACTED_PATHS = ["token", "*.token", "data", "*.data", "stringData", "*.stringData", "keyPem", "*.keyPem"];
+
+/** JSON lines on `destination` (standard error by default). */
+export function makeLogger(level: LogLevel, destination?: DestinationStream): Log {
+  const options = { level, base: null, redact: REDACTED_PATHS, timestamp: pino.stdTimeFunctions.isoTime };
+  return wrap(pino(options, destination ?? pino.destination({ fd: 2, sync: true })));
+}
+
+function wrap(logger: Logger): Log {
+  return {
+    debug: (message, keys) => logger.debug(keys ?? {}, message),
+    info: (message, keys) => logger.info(keys ?? {}, message),
+    warn: (message, keys) => logger.warn(keys ?? {}, message),
+    error: (message, keys) => logger.error(keys ?? {}, message),
+    child: (keys) => wrap(logger.child(keys)),
+  };
+}
