@@ -16,7 +16,13 @@ export interface ApiClient {
   patch<T>(ref: ResourceRef<T>, key: ObjectKey, patch: Patch, options?: WriteOptions): Promise<T>;
   delete<T>(ref: ResourceRef<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
   /** POST to a subresource with an object of its own: `binding`, `eviction`, `token`. */
-  createSubresource<T, A = unknown>(ref: ResourceRef<T>, key: ObjectKey, subresource: string, body: A): Promise<A>;
+  createSubresource<T, A = unknown>(
+    ref: ResourceRef<T>,
+    key: ObjectKey,
+    subresource: string,
+    body: A,
+    options?: { fence?: Fence; dryRun?: boolean },
+  ): Promise<A>;
 }
 
 export interface ObjectKey {
