@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+
+/**
+ * Runs a program to its end and resolves with what it printed. Arguments go to the program as they are, never through a
+ * shell. Rejects with `CommandError` when it cannot be started or ends with another status than 0.
+ */
+export type RunCommand = (argv: readonly string[], input?: string) => Promise<string>;
+
+/** A program that failed; `stderr` is what it said about it. */
+export class CommandError extends Error {
+  readonly argv: readonly string[];
+  /** Undefined when it could not be started or was ended by a signal. */
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+  /** True when there is no such program. */
+  readonly missing: boolean;
+
+  constructor(argv: readonly string[], exitCode: number | undefined, stderr: string, cause?: unknown) {
+    const missing = (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+    const why = missing ? "not installed" : stderr.trim() || `exit status ${exitCode ?? "unknown"}`;
+    super(`${argv.join(" ")}: ${why}`, cause === undefined ? undefined : { cause });
+    this.name = "CommandError";
+    this.argv = argv;
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+    this.missing = missing;
+  }
+}
+
+/** System programs live in sbin, which a user's PATH often lacks. */
+function systemPath(): string {
+  return `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+}
+
+/** Runs programs of this machine in the namespaces of this process. */
+export const runCommand: RunCommand = (argv, input) =>
+  new Promise((resolve, reject) => {
+    const env = { ...process.env, PATH: systemPath(), LC_ALL: "C" };
+    const child = spawn(argv[0] ?? "", argv.slice(1), { env, stdio: ["pipe", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.stdin.on("error", () => {});
+    child.stdin.end(input ?? "");
+    child.on("error", (cause) => reject(new CommandError(argv, undefined, "", cause)));
+    child.on("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else reject(new CommandError(argv, code ?? undefined, stderr));
+    });
+  });
+
+/** The same runner with every program started by `prefix`, such as `nsenter --net=/run/netns/x`. */
+export function withPrefix(run: RunCommand, prefix: readonly string[]): RunCommand {
+  return (argv, input) => run([...prefix, ...argv], input);
+}

@@ -1,0 +1,43 @@
+import type { Log } from "../core/log.ts";
+import type { Startable } from "../core/startable.ts";
+
+/** How long an orderly stop may take before the process ends anyway. */
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * Runs `component` until SIGTERM or SIGINT, then stops it and resolves to the exit status. An error nobody handled is
+ * logged and ends the process with status 1: what runs on after one is in an unknown state.
+ */
+export async function runUntilSignal(component: Startable, log: Log): Promise<number> {
+  const fail = (error: unknown) => {
+    log.error("error that nobody handled; the process ends", { error: describeError(error) });
+    process.exit(1);
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  const asked = new Promise<string>((resolve) => {
+    process.once("SIGTERM", () => resolve("SIGTERM"));
+    process.once("SIGINT", () => resolve("SIGINT"));
+  });
+  await component.start();
+  const signal = await asked;
+  log.info("stopping", { signal });
+  const limit = setTimeout(() => {
+    log.error("the stop takes too long; the process ends", { limitMs: STOP_LIMIT_MS });
+    process.exit(1);
+  }, STOP_LIMIT_MS);
+  await component.stop();
+  clearTimeout(limit);
+  log.info("stopped");
+  return 0;
+}
+
+/** The error's chain of causes as text, the outermost first. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current !== undefined && parts.length < 8; ) {
+    parts.push(current instanceof Error ? (current.stack ?? current.message) : String(current));
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return parts.join("\ncaused by: ");
+}
