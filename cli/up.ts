@@ -1,0 +1,208 @@
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, statSync } from "node:fs";
+import type { Server } from "node:net";
+import path from "node:path";
+import type { ClusterRecord } from "../cluster/cluster-record.ts";
+import { enterCommand, LocalNetwork } from "../cluster/local-network.ts";
+import { planNetwork } from "../cluster/network-plan.ts";
+import { runCommand } from "../lib/process/command.ts";
+import { realClock } from "../lib/process/real-clock.ts";
+import { realRandom } from "../lib/process/real-random.ts";
+import { openListener, runningPid, startProcess } from "./cluster-process.ts";
+import { choiceFlag, type Command, type CommandIo, type FlagValues, integerFlag, parseFlags, stringFlag, UsageError } from "./command.ts";
+import { DataDir, nearestExisting } from "./data-dir.ts";
+import { stopCluster } from "./down.ts";
+import { kubectlFolder } from "./kubectl.ts";
+import { Progress } from "./progress.ts";
+import { chooseRuntime, type RuntimeName } from "./runtime-choice.ts";
+
+const DEFAULT_API_PORT = 6443;
+const NODES_MAX = 5_000;
+const ID_LENGTH = 5;
+
+export const upCommand: Command = {
+  summary: "starts a cluster, or says that it runs",
+  usage: `keelson up [--data-dir=DIR] [--runtime=containerd|simulated] [--nodes=N] [--api-port=N]
+           [--kubeconfig=PATH] [--foreground]
+
+  --runtime     containerd (real containers; needs root) or simulated; the default is containerd where it can run
+  --nodes       number of simulated nodes (1)
+  --api-port    port of the API on 127.0.0.1; 0 takes a free one (${DEFAULT_API_PORT}, or a free one where that is taken)
+  --kubeconfig  also writes the kubeconfig there
+  --foreground  stays, and takes the cluster down when it is interrupted`,
+  run: up,
+};
+
+interface UpFlags {
+  readonly dataDir: DataDir;
+  readonly runtime: RuntimeName | undefined;
+  readonly nodes: number | undefined;
+  readonly apiPort: number | undefined;
+  readonly kubeconfig: string | undefined;
+  readonly foreground: boolean;
+}
+
+async function up(args: readonly string[], io: CommandIo): Promise<number> {
+  const flags = readFlags(args, io);
+  const record = flags.dataDir.readRecord<ClusterRecord>();
+  const { runtime, reason } = settleRuntime(flags, record, io);
+  checkNodes(flags, runtime);
+  if (flags.kubeconfig !== undefined) checkWritable(flags.kubeconfig);
+  if (runningPid(flags.dataDir) !== undefined) return alreadyUp(flags, record, io);
+
+  const progress = new Progress(realClock, (text) => io.out(text));
+  io.out(`keelson up: ${runtime} runtime${reason === "" ? "" : ` (${reason})`}, data in ${flags.dataDir.path}\n`);
+  const listener = await settleListener(flags, record);
+  const next = settleRecord(flags, record, runtime, listener.port);
+  try {
+    flags.dataDir.make();
+    return await start(flags, next, listener.server, progress, io);
+  } finally {
+    listener.server.close();
+  }
+}
+
+function readFlags(args: readonly string[], io: CommandIo): UpFlags {
+  const { values } = parseFlags(args, {
+    "data-dir": "string",
+    runtime: "string",
+    nodes: "string",
+    "api-port": "string",
+    kubeconfig: "string",
+    foreground: "boolean",
+  });
+  const dataDir = DataDir.from(stringFlag(values, "data-dir"), io.env);
+  dataDir.ensureUsable();
+  return {
+    dataDir,
+    runtime: choiceFlag(values, "runtime", ["containerd", "simulated"] as const),
+    nodes: optionalInteger(values, "nodes", 1, NODES_MAX),
+    apiPort: optionalInteger(values, "api-port", 0, 65_535),
+    kubeconfig: stringFlag(values, "kubeconfig"),
+    foreground: values["foreground"] === true,
+  };
+}
+
+function optionalInteger(values: FlagValues, name: string, min: number, max: number): number | undefined {
+  return values[name] === undefined ? undefined : integerFlag(values, name, min, max, min);
+}
+
+/** A cluster keeps the runtime that it was made with. */
+function settleRuntime(flags: UpFlags, record: ClusterRecord | undefined, io: CommandIo): { runtime: RuntimeName; reason: string } {
+  if (record !== undefined && flags.runtime !== undefined && flags.runtime !== record.runtime) {
+    const remedy = `remove it with "keelson down --purge --data-dir=${flags.dataDir.path}", or choose another --data-dir`;
+    throw new UsageError(`--runtime=${flags.runtime}: this cluster was made with ${record.runtime}; ${remedy}`);
+  }
+  return chooseRuntime(record?.runtime ?? flags.runtime, io.env["PATH"] ?? "");
+}
+
+function checkNodes(flags: UpFlags, runtime: RuntimeName): void {
+  if (runtime === "containerd" && flags.nodes !== undefined && flags.nodes > 1) {
+    throw new UsageError(`--nodes=${flags.nodes} needs --runtime=simulated: this release runs one node with real containers`);
+  }
+}
+
+function checkWritable(file: string): void {
+  const target = path.resolve(file);
+  const existing = nearestExisting(target);
+  const isFolder = statSync(existing).isDirectory();
+  if (existing === target && isFolder) throw new UsageError(`--kubeconfig ${file} is a folder: name a file`);
+  if (existing !== target && !isFolder) throw new UsageError(`--kubeconfig ${file}: ${existing} is not a folder`);
+  try {
+    accessSync(existing, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--kubeconfig ${file} cannot be written by this user`, { cause: error });
+  }
+}
+
+async function alreadyUp(flags: UpFlags, record: ClusterRecord | undefined, io: CommandIo): Promise<number> {
+  if (flags.apiPort !== undefined && flags.apiPort !== 0 && flags.apiPort !== record?.apiPort) {
+    throw new UsageError(`--api-port=${flags.apiPort}: the cluster runs on port ${record?.apiPort}; take it down first`);
+  }
+  if (flags.nodes !== undefined && flags.nodes !== record?.nodes) {
+    throw new UsageError(`--nodes=${flags.nodes}: the cluster runs with ${record?.nodes}; take it down first`);
+  }
+  io.out(`the cluster at ${flags.dataDir.path} runs already\n`);
+  await finish(flags, io);
+  return 0;
+}
+
+async function settleListener(flags: UpFlags, record: ClusterRecord | undefined): Promise<{ server: Server; port: number }> {
+  if (flags.apiPort !== undefined) return openListener(flags.apiPort);
+  if (record !== undefined) return openListener(record.apiPort);
+  return openListener(DEFAULT_API_PORT).catch(() => openListener(0));
+}
+
+function settleRecord(flags: UpFlags, record: ClusterRecord | undefined, runtime: RuntimeName, apiPort: number): ClusterRecord {
+  const id = record?.id ?? realRandom.suffix(ID_LENGTH);
+  const network = record?.network;
+  return { id, runtime, nodes: flags.nodes ?? record?.nodes ?? 1, apiPort, ...(network === undefined ? {} : { network }) };
+}
+
+async function start(flags: UpFlags, settled: ClusterRecord, listener: Server, progress: Progress, io: CommandIo): Promise<number> {
+  let record = settled;
+  let prefix: string[] = [];
+  if (record.runtime === "containerd") {
+    const network = new LocalNetwork(runCommand);
+    const plan = record.network ?? planNetwork(record.id, await network.usedRanges());
+    record = { ...record, network: plan };
+    // Written before anything is made, so that `down` can take away what a start that was killed half-way left.
+    flags.dataDir.writeRecord(record);
+    const { commandsToRun } = await network.create(plan);
+    prefix = enterCommand(plan);
+    progress.done(`network ${plan.clusterCidr}`);
+    for (const command of commandsToRun) io.out(`  for pods to reach the outside, run: ${command}\n`);
+  } else {
+    flags.dataDir.writeRecord(record);
+  }
+  const started = startProcess(flags.dataDir, listener, prefix, !flags.foreground);
+  listener.close();
+  const exit = new Promise<number>((resolve) => started.child.on("exit", (code) => resolve(code ?? 1)));
+  let ready = false;
+  for await (const line of started.progress) {
+    progress.done(line);
+    if (line === "ready") {
+      ready = true;
+      break;
+    }
+  }
+  if (!ready) {
+    await exit;
+    await stopCluster(flags.dataDir, record);
+    throw new UsageError(`the cluster's process ended before it was ready; why is in ${flags.dataDir.logFile}`);
+  }
+  io.out(`ready after ${progress.totalText}\n`);
+  await finish(flags, io);
+  if (!flags.foreground) {
+    started.child.unref();
+    return 0;
+  }
+  return stay(flags.dataDir, record, exit);
+}
+
+/** Until interrupted or until the process ends by itself; then everything is taken away. */
+async function stay(dataDir: DataDir, record: ClusterRecord, exit: Promise<number>): Promise<number> {
+  const interrupted = new Promise<number>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(0));
+  });
+  const code = await Promise.race([exit, interrupted]);
+  await stopCluster(dataDir, record);
+  return code;
+}
+
+async function finish(flags: UpFlags, io: CommandIo): Promise<void> {
+  let kubeconfig = flags.dataDir.kubeconfig;
+  if (flags.kubeconfig !== undefined) {
+    const target = path.resolve(flags.kubeconfig);
+    if (!existsSync(path.dirname(target))) mkdirSync(path.dirname(target), { recursive: true });
+    copyFileSync(kubeconfig, target);
+    kubeconfig = target;
+  }
+  const image = "keelson image build-test";
+  io.out(`
+export KUBECONFIG=${kubeconfig}
+export PATH=${await kubectlFolder()}:${path.resolve(import.meta.dirname, "..", "bin")}:$PATH
+
+Then: kubectl run web --image=<image> --port=8080   (without a registry: --image=$(${image}))
+      kubectl get pods -o wide
+`);
+}
