@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../kit/eventually.ts";
+import { keelson, TestCluster } from "../kit/keelson.ts";
+import { runCommand } from "../kit/kubectl.ts";
+import { skipping, whyNotContainers } from "../kit/requirements.ts";
+
+const reason = whyNotContainers();
+
+/** "What a person does" of the README, word for word, with real containers. */
+describe.skipIf(skipping("e2e/first-steps", reason))("first steps with containerd", () => {
+  let cluster: TestCluster;
+  let folder = "";
+  let image = "";
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "keelson-e2e-"));
+    cluster = await TestCluster.up(["--runtime=containerd"]);
+    const built = await keelson(["image", "build-test", `--data-dir=${cluster.dataDir}`]);
+    expect(built.stderr).toBe("");
+    image = built.stdout.trim();
+  });
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function podIp(name: string): Promise<string> {
+    return eventually(async () => {
+      const wide = await cluster.kubectl.ok(["get", "pod", name, "-o", "jsonpath={.status.phase} {.status.podIP}"]);
+      expect(wide).toMatch(/^Running \d+\.\d+\.\d+\.\d+$/);
+      return wide.split(" ")[1]!;
+    });
+  }
+
+  test("up ends with two export lines and says what to type next", () => {
+    expect(cluster.upOutput).toContain(`export KUBECONFIG=${cluster.dataDir}/kubeconfig`);
+    expect(cluster.upOutput).toMatch(/export PATH=.*:\$PATH/);
+    expect(cluster.upOutput).toContain("kubectl run web --image=");
+  });
+
+  test("the node is Ready", async () => {
+    expect(await cluster.kubectl.ok(["get", "nodes"])).toMatch(/\bReady\b/);
+  });
+
+  test("kubectl run: the pod runs, answers on its own address, and can be described", async () => {
+    expect(await cluster.kubectl.ok(["run", "web", `--image=${image}`, "--port=8080"])).toBe("pod/web created\n");
+    const address = await podIp("web");
+    const answer = await eventually(async () => {
+      const result = await runCommand(["curl", "-sS", "--max-time", "2", `http://${address}:8080/`]);
+      expect(result.code, result.stderr).toBe(0);
+      return result.stdout;
+    });
+    expect(answer).toContain("web");
+    const wide = await cluster.kubectl.ok(["get", "pods", "-o", "wide"]);
+    expect(wide).toMatch(/^NAME +READY +STATUS +RESTARTS +AGE +IP +NODE/);
+    expect(wide).toContain(address);
+    const described = await cluster.kubectl.ok(["describe", "pod", "web"]);
+    for (const event of ["Scheduled", "Pulled", "Created", "Started"]) expect(described).toContain(event);
+  });
+
+  test("kubectl logs prints what the container wrote", async () => {
+    await cluster.kubectl.ok([
+      "run",
+      "talker",
+      `--image=${image}`,
+      "--restart=Never",
+      "--command",
+      "--",
+      "sh",
+      "-c",
+      "echo one; echo two >&2",
+    ]);
+    await eventually(async () => {
+      expect((await cluster.kubectl.ok(["logs", "talker"])).split("\n").sort()).toEqual(["", "one", "two"]);
+    });
+    await eventually(async () => {
+      expect(await cluster.kubectl.ok(["get", "pod", "talker"])).toContain("Completed");
+    });
+  });
+
+  test("kubectl apply, label, get -l, delete", async () => {
+    const manifest = path.join(folder, "pod.yaml");
+    const yaml = [
+      "apiVersion: v1",
+      "kind: Pod",
+      "metadata:",
+      "  name: applied",
+      "spec:",
+      "  containers:",
+      "  - name: main",
+      `    image: ${image}`,
+      "",
+    ];
+    writeFileSync(manifest, yaml.join("\n"));
+    expect(await cluster.kubectl.ok(["apply", "-f", manifest])).toBe("pod/applied created\n");
+    expect(await cluster.kubectl.ok(["apply", "-f", manifest])).toBe("pod/applied unchanged\n");
+    await podIp("applied");
+    expect(await cluster.kubectl.ok(["label", "pod", "applied", "tier=front"])).toBe("pod/applied labeled\n");
+    expect(await cluster.kubectl.ok(["get", "pods", "-l", "tier=front", "-o", "name"])).toBe("pod/applied\n");
+    expect(await cluster.kubectl.ok(["delete", "pod", "applied", "--grace-period=2"])).toContain(
+      'pod "applied" deleted',
+    );
+    expect(await cluster.kubectl.ok(["get", "pods", "-l", "tier=front", "-o", "name"])).toBe("");
+  });
+
+  test("up again is idempotent", async () => {
+    const before = await cluster.status();
+    expect(await cluster.upAgain()).toContain("runs already");
+    expect((await cluster.status()).pid).toBe(before.pid);
+  });
+});
