@@ -16,7 +16,7 @@ test("a watch from before a compaction is told 410 Expired", async () => {
   await api.create(pods, { metadata: { name: "a", namespace: "x" } });
   await api.create(pods, { metadata: { name: "b", namespace: "x" } });
   api.compact();
-  const watch = api.watch(pods, { resourceVersion: "1", signal: new AbortController().signal });
+  const watch = api.watch(pods, { resourceVersion: "2", signal: new AbortController().signal });
   await expect(watch[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 410 });
 });
 

@@ -70,7 +70,8 @@ export class MemoryApi implements ApiClient {
   /** Every write that changed something, in order. */
   readonly writes: MemoryRequest[] = [];
 
-  private revision = 0;
+  /** As a store that holds nothing yet: 0 would ask a watch for "anything". */
+  private revision = 1;
   private compactedRevision = 0;
   private readonly objects = new Map<string, Map<string, Mutable>>();
   private history: Change[] = [];

@@ -1,0 +1,187 @@
+import type { ApiClient, WatchEvent } from "../client/api-client.ts";
+import { type ApiObject, keyOf } from "../client/api-object.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import type { Random } from "../core/random.ts";
+import type { Startable } from "../core/startable.ts";
+import { asStatusError } from "../core/status-error.ts";
+import type { ResourceRef } from "../resource/kind.ts";
+import { BackOff } from "./back-off.ts";
+import { type IndexFunction, ObjectStore } from "./object-store.ts";
+
+/** Called in order, after the store holds the change. They must not throw and not wait: put a key into a queue. */
+export interface InformerHandler<T> {
+  added?(object: T): void;
+  updated?(object: T, old: T): void;
+  deleted?(old: T): void;
+}
+
+export interface InformerOptions<T> {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+}
+
+export interface InformerComponents {
+  readonly api: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const PAGE_SIZE = 500;
+const EXPIRED = 410;
+const NEVER_LISTED = "";
+/** A watch that stood this long was healthy: its end is no failure. */
+const HEALTHY_WATCH_MS = 5_000;
+
+/**
+ * Keeps a copy of one resource's objects: one list, then a watch that resumes at the last revision seen; a new list only
+ * when history is gone (410). Faults cost time, never a change: what happened during them is seen as its outcome.
+ */
+export class Informer<T extends ApiObject> implements Startable {
+  readonly ref: ResourceRef<T>;
+  readonly store: ObjectStore<T>;
+  /** How often a full list was needed: 1 in a life without gaps. */
+  lists = 0;
+  private readonly components: InformerComponents;
+  private readonly options: InformerOptions<T>;
+  private readonly handlers: InformerHandler<T>[] = [];
+  private readonly backOff: BackOff;
+  private readonly stopper = new AbortController();
+  private readonly syncGate = Promise.withResolvers<void>();
+  private running: Promise<void> | undefined;
+  private revision = NEVER_LISTED;
+  private hasListed = false;
+
+  constructor(components: InformerComponents, ref: ResourceRef<T>, options: InformerOptions<T> = {}) {
+    this.components = components;
+    this.ref = ref;
+    this.options = options;
+    this.store = new ObjectStore(options.indexes);
+    this.backOff = new BackOff(components.random, { baseMs: 200, maxMs: 30_000, jitter: 0.5 });
+    this.syncGate.promise.catch(() => {});
+  }
+
+  /** Before `start`: handlers see every object that the store holds. */
+  addHandler(handler: InformerHandler<T>): void {
+    this.handlers.push(handler);
+    for (const object of this.store.list()) handler.added?.(object);
+  }
+
+  /** True once the store has held everything that existed when the informer started. */
+  get synced(): boolean {
+    return this.hasListed;
+  }
+
+  /** Resolves when synced; rejects when stopped before. */
+  whenSynced(): Promise<void> {
+    return this.syncGate.promise;
+  }
+
+  /** Everything up to this revision is in the store; 0 before the first list. */
+  get seenRevision(): bigint {
+    return /^\d+$/.test(this.revision) ? BigInt(this.revision) : 0n;
+  }
+
+  async start(): Promise<void> {
+    this.running ??= this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopper.abort(new Error("the informer was stopped"));
+    this.syncGate.reject(this.stopper.signal.reason);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { clock, log } = this.components;
+    const { signal } = this.stopper;
+    while (!signal.aborted) {
+      const beganMs = clock.monotonicMs();
+      try {
+        if (this.revision === NEVER_LISTED) await this.relist();
+        await this.follow();
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = asStatusError(thrown);
+        if (error.code === EXPIRED) this.revision = NEVER_LISTED;
+        else log.warn("a list or watch failed", { resource: this.ref.resource, error: String(error.cause ?? error) });
+      }
+      if (clock.monotonicMs() - beganMs >= HEALTHY_WATCH_MS) this.backOff.forget(this.ref.resource);
+      if (!signal.aborted) await clock.sleep(this.backOff.nextMs(this.ref.resource), signal).catch(() => {});
+    }
+  }
+
+  private async relist(): Promise<void> {
+    const { api } = this.components;
+    const { namespace, labelSelector, fieldSelector } = this.options;
+    const filter = {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    };
+    const fresh = new Map<string, T>();
+    let next: string | undefined;
+    let revision: string;
+    do {
+      const page = await api.list(this.ref, {
+        ...filter,
+        limit: PAGE_SIZE,
+        ...(next === undefined ? {} : { continue: next }),
+        signal: this.stopper.signal,
+      });
+      for (const item of page.items) fresh.set(keyOf(item), item);
+      revision = page.resourceVersion;
+      next = page.continue;
+    } while (next !== undefined && next !== "");
+    this.lists++;
+    for (const key of this.store.keys()) if (!fresh.has(key)) this.remove(key);
+    for (const object of fresh.values()) this.put(object);
+    this.revision = revision;
+    this.hasListed = true;
+    this.syncGate.resolve();
+  }
+
+  private async follow(): Promise<void> {
+    const { api } = this.components;
+    const { namespace, labelSelector, fieldSelector } = this.options;
+    const batches = api.watch(this.ref, {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      resourceVersion: this.revision,
+      allowBookmarks: true,
+      signal: this.stopper.signal,
+    });
+    for await (const batch of batches) {
+      for (const event of batch) this.apply(event);
+      if (this.stopper.signal.aborted) return;
+    }
+  }
+
+  private apply(event: WatchEvent<T>): void {
+    const { object, type } = event;
+    if (type === "DELETED") this.remove(keyOf(object), object);
+    else if (type !== "BOOKMARK") this.put(object);
+    this.revision = object.metadata?.resourceVersion ?? this.revision;
+  }
+
+  private put(object: T): void {
+    const before = this.store.get(keyOf(object));
+    if (before !== undefined && before.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
+    if (before !== undefined && before.metadata?.uid !== object.metadata?.uid) this.remove(keyOf(object));
+    const old = this.store.put(object);
+    for (const handler of this.handlers) {
+      if (old === undefined) handler.added?.(object);
+      else handler.updated?.(object, old);
+    }
+  }
+
+  private remove(key: string, last?: T): void {
+    const old = this.store.remove(key);
+    if (old === undefined) return;
+    for (const handler of this.handlers) handler.deleted?.(last ?? old);
+  }
+}
