@@ -1,0 +1,179 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { IndexEntry } from "./key-index.ts";
+import type { StoredLease, StoreIdentity } from "./protocol.ts";
+
+/** "KEEL": says whose file it is. */
+export const APPLICATION_ID = 0x4b45454c;
+/** Raised whenever an older program could not read the file any more. */
+export const FORMAT_VERSION = 1;
+export const DATABASE_FILE = "store.db";
+
+const PAGE_BYTES = 4096;
+/** Pages of WAL before they are copied into the database: 16 MiB. */
+const CHECKPOINT_PAGES = 4096;
+
+/** See README.md of services/store. */
+const SCHEMA = `
+  CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    mod INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    lease TEXT,
+    key BLOB NOT NULL,
+    value BLOB
+  );
+  CREATE INDEX event_by_key ON event (key);
+  CREATE TABLE lease (id TEXT PRIMARY KEY, ttl_seconds INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`;
+
+/** A row of `event`: one version of a key, or (version 0) its deletion. */
+export interface EventRow {
+  readonly id: number;
+  readonly mod: number;
+  readonly created: number;
+  readonly version: number;
+  readonly lease: string | null;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** The data directory cannot be used, and why, in words for a person. */
+export class DataDirError extends Error {
+  override readonly name = "DataDirError";
+}
+
+/** The SQLite file: schema, pragmas and the statements that everything else is made of. */
+export class Database {
+  readonly sqlite: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #value: StatementSync;
+  readonly #row: StatementSync;
+  readonly #pageCount: StatementSync;
+  readonly #freeCount: StatementSync;
+
+  constructor(dataDir: string | undefined, identityIfNew: StoreIdentity) {
+    this.sqlite = open(dataDir, identityIfNew);
+    this.#insert = this.sqlite.prepare(
+      "INSERT INTO event (id, mod, created, version, lease, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#value = this.sqlite.prepare("SELECT value FROM event WHERE id = ?");
+    this.#row = this.sqlite.prepare("SELECT * FROM event WHERE id = ?");
+    this.#pageCount = this.sqlite.prepare("PRAGMA page_count");
+    this.#freeCount = this.sqlite.prepare("PRAGMA freelist_count");
+  }
+
+  insert(row: EventRow): void {
+    this.#insert.run(row.id, row.mod, row.created, row.version, row.lease, row.key, row.value);
+  }
+
+  value(id: number): Uint8Array {
+    return (this.#value.get(id) as { value: Uint8Array }).value;
+  }
+
+  row(id: number): EventRow {
+    return this.#row.get(id) as unknown as EventRow;
+  }
+
+  sizeBytes(): number {
+    return (this.#pageCount.get() as { page_count: number }).page_count * PAGE_BYTES;
+  }
+
+  freeBytes(): number {
+    return (this.#freeCount.get() as { freelist_count: number }).freelist_count * PAGE_BYTES;
+  }
+
+  meta(name: string): string | undefined {
+    const row = this.sqlite.prepare("SELECT value FROM meta WHERE name = ?").get(name);
+    return row?.["value"] as string | undefined;
+  }
+
+  setMeta(name: string, value: string): void {
+    this.sqlite.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)").run(name, value);
+  }
+
+  leases(): StoredLease[] {
+    const rows = this.sqlite.prepare("SELECT id, ttl_seconds FROM lease").all() as {
+      id: string;
+      ttl_seconds: number;
+    }[];
+    return rows.map((row) => ({ id: BigInt(row.id), ttlSeconds: row.ttl_seconds }));
+  }
+
+  /** The newest version of every live key, in key order. */
+  *liveEntries(): Generator<IndexEntry> {
+    const statement = this.sqlite.prepare(
+      "SELECT key, max(id) AS id, mod, created, version, lease FROM event GROUP BY key ORDER BY key",
+    );
+    for (const row of statement.iterate() as Iterable<Omit<EventRow, "value">>) {
+      if (row.version === 0) continue;
+      yield {
+        key: Buffer.from(row.key).toString("latin1"),
+        id: row.id,
+        createRevision: row.created,
+        modRevision: row.mod,
+        version: row.version,
+        lease: row.lease === null ? 0n : BigInt(row.lease),
+      };
+    }
+  }
+
+  /** The newest row: the id that ids continue from, and the highest revision that is still written down. */
+  last(): { id: number; mod: number } {
+    const row = this.sqlite.prepare("SELECT id, mod FROM event ORDER BY id DESC LIMIT 1").get();
+    return row === undefined ? { id: 0, mod: 0 } : { id: row["id"] as number, mod: row["mod"] as number };
+  }
+
+  close(): void {
+    this.sqlite.close();
+  }
+}
+
+function open(dataDir: string | undefined, identityIfNew: StoreIdentity): DatabaseSync {
+  if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const sqlite = new DatabaseSync(dataDir === undefined ? ":memory:" : join(dataDir, DATABASE_FILE));
+  try {
+    // The exclusive lock is what keeps a second process out; it goes with the process, however that ends.
+    sqlite.exec("PRAGMA locking_mode = EXCLUSIVE");
+    const version = (sqlite.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
+    const owner = (sqlite.prepare("PRAGMA application_id").get() as { application_id: number }).application_id;
+    const tables = (sqlite.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number }).n;
+    if (tables > 0 && owner !== APPLICATION_ID) throw new DataDirError(`${dataDir}: ${DATABASE_FILE} is not a store`);
+    if (version > FORMAT_VERSION) {
+      throw new DataDirError(
+        `${dataDir} was written by a newer Keelson (format ${version}; this one reads up to ${FORMAT_VERSION})`,
+      );
+    }
+    sqlite.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+    sqlite.exec("PRAGMA journal_mode = WAL");
+    sqlite.exec("PRAGMA synchronous = FULL");
+    sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    sqlite.exec("PRAGMA cache_size = -16384");
+    // Takes the write lock now, so that a second process is refused at the door and not at its first write.
+    sqlite.exec("BEGIN IMMEDIATE");
+    if (tables === 0) create(sqlite, identityIfNew);
+    sqlite.exec("COMMIT");
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    if (/database is locked/.test(String(error))) {
+      throw new DataDirError(`${dataDir} is in use by another process`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function create(sqlite: DatabaseSync, identity: StoreIdentity): void {
+  sqlite.exec(SCHEMA);
+  const insert = sqlite.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
+  insert.run("epoch", identity.epoch);
+  insert.run("clusterId", String(identity.clusterId));
+  insert.run("memberId", String(identity.memberId));
+  insert.run("compactRevision", "0");
+  insert.run("compactedRevision", "0");
+  sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  sqlite.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);
+}
