@@ -24,6 +24,20 @@ export interface ResourceDefinition {
   readonly nameFormat: "dns-subdomain" | "dns-label" | "path-segment";
   /** JSON paths that an update may not change. */
   readonly immutablePaths: readonly string[];
+  /** A change at or below one of these JSON paths adds 1 to metadata.generation; empty: this kind does not count. */
+  readonly generationPaths: readonly string[];
+  /** An update (PUT) of an absent object creates it. */
+  readonly createOnUpdate: boolean;
+  /** An update must carry metadata.resourceVersion. */
+  readonly conditionalUpdate: boolean;
+  /** What a delete without a propagation policy does with dependents. */
+  readonly defaultPropagation: "background" | "orphan" | "none";
+  /** A delete honours grace periods. */
+  readonly gracefulDelete: boolean;
+  /** What create sets as status, whatever was sent (normal form); undefined: the status sent is kept. */
+  readonly initialStatus?: Readonly<Record<string, unknown>>;
+  /** Other names that field selectors accept, to the path that they mean. */
+  readonly fieldAliases: ReadonlyMap<string, string>;
   readonly hasStatus: boolean;
   /** False for kinds that are asked, never stored (TokenReview). */
   readonly stored: boolean;
@@ -51,7 +65,7 @@ export interface ColumnDefinition {
   /** 0 shows always, 1 with -o wide only. */
   readonly priority: number;
   readonly description: string;
-  /** A JSON path that gives the cell; empty where a hook of the kind makes it. */
+  /** JSON names joined by dots; empty where a hook of the kind makes the cell. A time gives the age. */
   readonly path: string;
 }
 
@@ -61,6 +75,8 @@ export interface StorageDefinition {
   /** apiVersion of the stored form. */
   readonly group: string;
   readonly version: string;
+  /** Seconds after which the store forgets an object; 0: never. */
+  readonly ttlSeconds: number;
 }
 
 /** Names one resource; the generated constants carry the object's type. */

@@ -95,6 +95,13 @@ export interface FieldSchema {
   readonly enumValues?: { readonly values: readonly string[]; readonly closed: boolean };
   readonly immutable: boolean;
   readonly default?: FieldDefault;
+  /** Bounds of a number, inclusive. */
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** Validation refuses the empty string or list and the absent message ("Required value"); `required` is OpenAPI's. */
+  readonly nonEmpty: boolean;
+  /** Form of a string (`dns-label`, `label-key`, …); empty for a free one. */
+  readonly format: string;
   readonly featureGate?: string;
   readonly description: string;
 }
