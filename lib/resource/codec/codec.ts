@@ -1,0 +1,151 @@
+import { isUtf8 } from "node:buffer";
+import type { MessageSchema } from "../schema.ts";
+import { DecodeError } from "./decode-error.ts";
+import { duplicateFields } from "./duplicate-fields.ts";
+import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
+import { copyPlain } from "./json-copy.ts";
+import { parseText, scanText } from "./json-text.ts";
+import { JsonWalk } from "./json-walk.ts";
+import { messageCodec } from "./message-codec.ts";
+import { withRawAsText } from "./raw-source.ts";
+import type { NormalObject, ObjectBody } from "./value-codec.ts";
+import { WireReader } from "./wire-reader.ts";
+import { WireWriter } from "./wire-writer.ts";
+import { yamlToJsonValue } from "./yaml-text.ts";
+
+export interface Decoded {
+  /** In normal form, owned by the caller. */
+  readonly object: NormalObject;
+  /** Paths of members that the schema lacks (`spec.foo`, in protobuf `spec.#99`); they are not in `object`. */
+  readonly unknownFields: readonly string[];
+  /** Paths of members that were given more than once (JSON and YAML); the last one counted. */
+  readonly duplicateFields: readonly string[];
+}
+
+export interface CodecOptions {
+  /** Objects and lists within each other; default 100. */
+  readonly maxDepth?: number;
+  /** List and map elements in one body, so that few bytes cannot become much memory; default 1,000,000. */
+  readonly maxElements?: number;
+}
+
+/** apiVersion and kind, which a protobuf body does not hold. */
+export interface TypeMeta {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/**
+ * Turns each encoding of an object into normal form and back (DESIGN §3). What a message needs is compiled, as closures,
+ * when it is first used. Every refusal of input is a DecodeError.
+ */
+export class Codec {
+  readonly #limits: { readonly maxDepth: number; readonly maxElements: number };
+  readonly #writer = new WireWriter();
+
+  constructor(options: CodecOptions = {}) {
+    this.#limits = { maxDepth: options.maxDepth ?? 100, maxElements: options.maxElements ?? 1_000_000 };
+  }
+
+  /** Reads a JSON body. */
+  decodeJson(schema: MessageSchema, body: Uint8Array | string): Decoded {
+    const text = typeof body === "string" ? body : textOfBody(body);
+    const { colons, needsCare } = scanText(text, this.#limits.maxDepth);
+    const rawAsText = withRawAsText(text, schema, needsCare);
+    const scannedText = rawAsText ?? text;
+    const value = parseText(scannedText, needsCare);
+    const walk = new JsonWalk({ rawAsText: rawAsText !== undefined, maxElements: this.#limits.maxElements });
+    const object = messageCodec(schema).fromJson(value, walk) as NormalObject;
+    const exact = walk.members === colons && rawAsText === undefined;
+    const duplicates = exact ? [] : duplicateFields(scannedText);
+    return { object, unknownFields: walk.unknownFields, duplicateFields: outside(duplicates, walk.unknownFields) };
+  }
+
+  /** Reads one YAML document, with the meaning that Kubernetes gives to plain scalars. */
+  decodeYaml(schema: MessageSchema, body: Uint8Array | string): Decoded {
+    const text = typeof body === "string" ? body : textOfBody(body);
+    const { value, duplicateFields: duplicates } = yamlToJsonValue(text, this.#limits.maxDepth);
+    const { object, unknownFields } = this.#fromValue(schema, value);
+    return { object, unknownFields, duplicateFields: outside(duplicates, unknownFields) };
+  }
+
+  /** Reads a protobuf message without its envelope; `typeMeta` is put into the object. */
+  decodeProtobuf(schema: MessageSchema, body: Uint8Array, typeMeta?: TypeMeta): Decoded {
+    const reader = new WireReader(body, this.#limits);
+    const target: NormalObject = typeMeta === undefined ? {} : { kind: typeMeta.kind, apiVersion: typeMeta.apiVersion };
+    bodyOf(schema).read(reader, body.length, target);
+    return { object: target, unknownFields: reader.unknownFields, duplicateFields: [] };
+  }
+
+  /**
+   * Normal form of a value that was made within the process (a patch's result, a default, an internal write). Takes plain
+   * data with RawJson and bigint in it; does not change it. Unknown members are told as in `decodeJson`.
+   */
+  normalize(schema: MessageSchema, value: unknown): Decoded {
+    return this.#fromValue(schema, copyPlain(value, this.#limits.maxDepth));
+  }
+
+  #fromValue(schema: MessageSchema, value: unknown): Decoded {
+    const walk = new JsonWalk({ rawAsText: false, maxElements: this.#limits.maxElements });
+    const object = messageCodec(schema).fromJson(value, walk) as NormalObject;
+    return { object, unknownFields: walk.unknownFields, duplicateFields: [] };
+  }
+
+  /** JSON text with upstream's order of members. */
+  encodeJson(schema: MessageSchema, object: object): string {
+    return messageCodec(schema).toJson(object);
+  }
+
+  /** The protobuf message without envelope. */
+  encodeProtobuf(schema: MessageSchema, object: object): Buffer {
+    return this.#write(() => this.#body(schema, object));
+  }
+
+  /** The stored and REST form: `k8s\0` and the message in its envelope. */
+  encodeEnvelope(apiVersion: string, kind: string, schema: MessageSchema, object: object): Buffer {
+    return this.#write(() => writeEnvelope(this.#writer, { apiVersion, kind }, () => this.#body(schema, object)));
+  }
+
+  /** Opens `k8s\0` and its envelope; `raw` is a view of the message within. */
+  decodeEnvelope(bytes: Uint8Array): Envelope {
+    return readEnvelope(new WireReader(bytes, this.#limits));
+  }
+
+  #body(schema: MessageSchema, object: object): void {
+    bodyOf(schema).write(object as NormalObject, this.#writer);
+  }
+
+  #write(write: () => void): Buffer {
+    try {
+      write();
+      return this.#writer.finish();
+    } finally {
+      this.#writer.reset();
+    }
+  }
+}
+
+function bodyOf(schema: MessageSchema): ObjectBody {
+  const { body } = messageCodec(schema);
+  if (body === undefined) {
+    throw new Error(`${schema.name} is not an object`);
+  }
+  return body;
+}
+
+function textOfBody(body: Uint8Array): string {
+  if (!isUtf8(body)) {
+    throw new DecodeError("invalid UTF-8");
+  }
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+}
+
+/** The duplicates that are not within an unknown member: nothing looks into those. */
+function outside(duplicates: readonly string[], unknownFields: readonly string[]): readonly string[] {
+  if (duplicates.length === 0 || unknownFields.length === 0) {
+    return duplicates;
+  }
+  return duplicates.filter(
+    (path) => !unknownFields.some((unknown) => path.startsWith(`${unknown}.`) || path.startsWith(`${unknown}[`)),
+  );
+}

@@ -1,0 +1,317 @@
+import type { FieldSchema } from "../schema.ts";
+import { quote } from "./json-string.ts";
+import type { JsonWalk } from "./json-walk.ts";
+import { scalarCodec } from "./scalar-codecs.ts";
+import { sortedKeys, UserMap } from "./user-map.ts";
+import type { FieldCodec, NormalObject, ValueCodec } from "./value-codec.ts";
+import type { WireReader } from "./wire-reader.ts";
+import type { WireWriter } from "./wire-writer.ts";
+
+/** What the encodings depend on. */
+export type FieldShape = Pick<
+  FieldSchema,
+  | "number"
+  | "protoName"
+  | "jsonName"
+  | "type"
+  | "repeated"
+  | "mapKey"
+  | "inlined"
+  | "notInJson"
+  | "presence"
+  | "omitEmpty"
+  | "omitZero"
+>;
+
+/** The codec of a field whose values `codec` handles. */
+export function compileField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  if (field.inlined) {
+    return inlinedField(field, codec);
+  }
+  if (field.mapKey !== undefined) {
+    return mapField(field, codec);
+  }
+  if (field.repeated) {
+    return listField(field, codec);
+  }
+  return field.presence || field.type === "bytes" ? presentField(field, codec) : valueField(field, codec);
+}
+
+function head(field: FieldShape, wireType: number): { number: number; tag: number; name: string } {
+  return { number: field.number, tag: field.number * 8 + wireType, name: field.notInJson ? "" : field.jsonName };
+}
+
+/** Absent and zero are the same: zero is always in protobuf, never in normal form. */
+function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const { number, tag, name } = head(field, codec.wireType);
+  const prefix = `"${name}":`;
+  const isStruct = codec.body !== undefined;
+  const omitted = field.omitZero || (field.omitEmpty && field.type !== "message");
+  let zeroBytes: Uint8Array | undefined;
+  let zeroJson = omitted ? "" : undefined;
+  const isAbsent = (value: unknown): boolean => value === undefined || value === null || codec.isZero(value);
+  return {
+    number,
+    tag,
+    name,
+    fromJson(value, walk) {
+      const normal = codec.fromJson(value, walk);
+      return codec.isZero(normal) ? undefined : normal;
+    },
+    toJson(object) {
+      const value = object[name];
+      if (isAbsent(value)) {
+        zeroJson ??= prefix + codec.toJson(codec.zero());
+        return zeroJson;
+      }
+      return prefix + codec.toJson(value);
+    },
+    write(object, writer) {
+      const value = object[name];
+      if (isAbsent(value)) {
+        zeroBytes ??= encoded(tag, codec, writer);
+        writer.bytes(zeroBytes);
+        return;
+      }
+      codec.write(value, writer);
+      writer.varint(tag);
+    },
+    read(reader, end, target) {
+      const value = codec.read(reader, end, isStruct ? target[name] : undefined);
+      if (!codec.isZero(value)) {
+        target[name] = value;
+      } else if (target[name] !== undefined) {
+        delete target[name];
+      }
+    },
+  };
+}
+
+/** Tag and zero value, made by writing it once. */
+function encoded(tag: number, codec: ValueCodec, writer: WireWriter): Uint8Array {
+  return writer.aside(() => {
+    codec.write(codec.zero(), writer);
+    writer.varint(tag);
+  });
+}
+
+/** A pointer upstream, or bytes: absence is kept apart from zero. */
+function presentField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const { number, tag, name } = head(field, codec.wireType);
+  const prefix = `"${name}":`;
+  const absent = field.omitEmpty || field.omitZero ? "" : `${prefix}null`;
+  const dropsEmpty = field.type === "bytes" && field.omitEmpty;
+  return {
+    number,
+    tag,
+    name,
+    fromJson: (value, walk) => codec.fromJson(value, walk),
+    toJson(object) {
+      const value = object[name];
+      return value === undefined || value === null || (dropsEmpty && value === "")
+        ? absent
+        : prefix + codec.toJson(value);
+    },
+    write(object, writer) {
+      const value = object[name];
+      if (value !== undefined && value !== null) {
+        codec.write(value, writer);
+        writer.varint(tag);
+      }
+    },
+    read(reader, end, target) {
+      target[name] = codec.read(reader, end, target[name]);
+    },
+  };
+}
+
+function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const { number, tag, name } = head(field, codec.wireType);
+  const prefix = `"${name}":`;
+  const absent = field.omitEmpty ? "" : `${prefix}null`;
+  const push = (reader: WireReader, end: number, target: NormalObject): void => {
+    reader.countElement();
+    const value = codec.read(reader, end, undefined);
+    const list = target[name];
+    if (list === undefined) {
+      target[name] = [value];
+    } else {
+      (list as unknown[]).push(value);
+    }
+  };
+  const common = {
+    number,
+    tag,
+    name,
+    fromJson: (value: unknown, walk: JsonWalk) => listFromJson(value, walk, codec),
+    toJson(object: NormalObject): string {
+      const list = object[name] as unknown[] | null | undefined;
+      if (list === undefined || list === null || list.length === 0) {
+        return absent;
+      }
+      let out = codec.toJson(list[0]);
+      for (let index = 1; index < list.length; index++) {
+        out += `,${codec.toJson(list[index])}`;
+      }
+      return `${prefix}[${out}]`;
+    },
+    write(object: NormalObject, writer: WireWriter): void {
+      const list = object[name] as unknown[] | null | undefined;
+      if (list !== undefined && list !== null) {
+        for (let index = list.length - 1; index >= 0; index--) {
+          codec.write(list[index], writer);
+          writer.varint(tag);
+        }
+      }
+    },
+    read: push,
+  };
+  if (codec.wireType === 2) {
+    return common;
+  }
+  return {
+    ...common,
+    readPacked(reader, end, target) {
+      const stop = reader.delimited(end);
+      while (reader.position < stop) {
+        push(reader, stop, target);
+      }
+    },
+  };
+}
+
+function listFromJson(value: unknown, walk: JsonWalk, codec: ValueCodec): unknown[] | undefined {
+  if (!Array.isArray(value)) {
+    throw walk.wrongType("array", value);
+  }
+  const list: unknown[] = value;
+  if (list.length === 0) {
+    return undefined;
+  }
+  walk.countElements(list.length);
+  const depth = walk.depth++;
+  for (let index = 0; index < list.length; index++) {
+    walk.path[depth] = index;
+    const item = list[index];
+    const normal = item === null || item === undefined ? codec.zero() : codec.fromJson(item, walk);
+    if (normal !== item) {
+      list[index] = normal;
+    }
+  }
+  walk.depth = depth;
+  return list;
+}
+
+function mapField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const { number, tag, name } = head(field, 2);
+  if (field.mapKey !== "string") {
+    throw new Error(`map ${field.protoName}: only string keys have a JSON form here`);
+  }
+  const key = scalarCodec("string");
+  const prefix = `"${name}":`;
+  const absent = field.omitEmpty ? "" : `${prefix}null`;
+  const valueTag = 0x10 + codec.wireType;
+  return {
+    number,
+    tag,
+    name,
+    fromJson: (value, walk) => mapFromJson(value, walk, codec),
+    toJson(object) {
+      const map = object[name] as NormalObject | null | undefined;
+      let out = "";
+      for (const entry of map === undefined || map === null ? [] : sortedKeys(map)) {
+        out += `${out === "" ? "" : ","}${quote(entry)}:${codec.toJson(map?.[entry])}`;
+      }
+      return out === "" ? absent : `${prefix}{${out}}`;
+    },
+    write(object, writer) {
+      const map = object[name] as NormalObject | null | undefined;
+      const keys = map === undefined || map === null ? [] : sortedKeys(map);
+      for (let index = keys.length - 1; index >= 0; index--) {
+        const before = writer.sizeBytes;
+        const value = map?.[keys[index]!];
+        if (value !== null || field.type === "message") {
+          codec.write(value, writer);
+          writer.varint(valueTag);
+        }
+        key.write(keys[index]!, writer);
+        writer.varint(0x0a);
+        writer.varint(writer.sizeBytes - before);
+        writer.varint(tag);
+      }
+    },
+    read(reader, end, target) {
+      reader.countElement();
+      const map = (target[name] ?? new UserMap<unknown>()) as NormalObject;
+      target[name] = map;
+      readEntry(reader, end, map, codec, valueTag);
+    },
+  };
+}
+
+function mapFromJson(value: unknown, walk: JsonWalk, codec: ValueCodec): NormalObject | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw walk.wrongType("map", value);
+  }
+  const source = value as NormalObject;
+  const map = new UserMap<unknown>();
+  const depth = walk.depth++;
+  let count = 0;
+  for (const key in source) {
+    walk.path[depth] = key;
+    count += 1;
+    const item = source[key];
+    map[key] = item === null || item === undefined ? codec.zero() : codec.fromJson(item, walk);
+  }
+  walk.depth = depth;
+  walk.members += count;
+  walk.countElements(count);
+  return count === 0 ? undefined : map;
+}
+
+function readEntry(reader: WireReader, end: number, map: NormalObject, codec: ValueCodec, valueTag: number): void {
+  const stop = reader.delimited(end);
+  let key = "";
+  let value: unknown;
+  while (reader.position < stop) {
+    const tag = reader.varint(stop);
+    if (tag === 0x0a) {
+      key = reader.text(stop);
+    } else if (tag === valueTag) {
+      value = codec.read(reader, stop, value);
+    } else if (tag >>> 3 === 1 || tag >>> 3 === 2) {
+      throw reader.fail("wrong protobuf wire type");
+    } else {
+      reader.skip(tag & 7, stop);
+    }
+  }
+  map[key] = value ?? codec.zero() ?? "";
+}
+
+/** A submessage whose members stand in the parent's object. */
+function inlinedField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const { body } = codec;
+  if (body === undefined || field.presence) {
+    throw new Error(`field ${field.protoName}: only messages by value can be inlined`);
+  }
+  const tag = field.number * 8 + 2;
+  return {
+    number: field.number,
+    tag,
+    name: "",
+    members: body.fields.flatMap((member) => member.members ?? [member]),
+    fromJson: () => undefined,
+    toJson: () => "",
+    write(object, writer) {
+      codec.write(object, writer);
+      writer.varint(tag);
+    },
+    read(reader, end, target) {
+      const stop = reader.delimited(end);
+      // Its members belong to the parent's path.
+      reader.depth -= 1;
+      body.read(reader, stop, target);
+      reader.depth += 1;
+    },
+  };
+}

@@ -1,0 +1,306 @@
+import { isUtf8 } from "node:buffer";
+import { canonicalQuantity, QuantityError } from "../../core/quantity.ts";
+import { DecodeError } from "./decode-error.ts";
+import { formatDuration, parseDuration } from "./duration-text.ts";
+import { compactJson, quote } from "./json-string.ts";
+import { NumberLiteral } from "./json-text.ts";
+import type { JsonWalk } from "./json-walk.ts";
+import { RawJson } from "./raw-json.ts";
+import { scalarCodec } from "./scalar-codecs.ts";
+import {
+  canonicalMicroTime,
+  canonicalTime,
+  formatMicroTimeText,
+  formatTimeText,
+  parseInstant,
+  ZERO_MICRO_TIME,
+  ZERO_SECONDS,
+  ZERO_TIME,
+} from "./time-text.ts";
+import type { ValueCodec } from "./value-codec.ts";
+import type { WireReader } from "./wire-reader.ts";
+import type { WireWriter } from "./wire-writer.ts";
+
+/** Runs a parser of core or of this folder and adds the path to what it throws. */
+function located<T>(walk: { fail(reason: string): DecodeError }, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof QuantityError || error instanceof DecodeError) {
+      throw walk.fail(error.message);
+    }
+    throw error;
+  }
+}
+
+function textOf(value: unknown, walk: JsonWalk, type: string): string {
+  if (typeof value !== "string") {
+    throw walk.wrongType(type, value);
+  }
+  return value;
+}
+
+/** Calls `field` for each field of a message before `end`; fields that it does not take are passed over. */
+function readFields(reader: WireReader, end: number, field: (tag: number, stop: number) => boolean): void {
+  const stop = reader.delimited(end);
+  while (reader.position < stop) {
+    const tag = reader.varint(stop);
+    if (!field(tag, stop)) {
+      reader.skip(tag & 7, stop);
+    }
+  }
+}
+
+/** Writes what `body` writes, and its length before it. */
+function delimited(writer: WireWriter, body: () => void): void {
+  const before = writer.sizeBytes;
+  body();
+  writer.varint(writer.sizeBytes - before);
+}
+
+function readInstant(reader: WireReader, end: number): { seconds: number; nanos: number } {
+  let seconds: number | bigint = 0;
+  let nanos = 0;
+  if (reader.bytes[reader.position] === 0) {
+    seconds = ZERO_SECONDS;
+  }
+  readFields(reader, end, (tag, stop) => {
+    if (tag === 0x08) {
+      seconds = reader.int64(stop);
+    } else if (tag === 0x10) {
+      nanos = reader.int32(stop);
+    } else {
+      return false;
+    }
+    return true;
+  });
+  if (nanos < 0 || nanos >= 1_000_000_000) {
+    throw reader.fail("time is out of range");
+  }
+  return { seconds: Number(seconds), nanos };
+}
+
+function writeInstant(writer: WireWriter, seconds: number, nanos: number): void {
+  delimited(writer, () => {
+    writer.varint(nanos);
+    writer.varint(0x10);
+    writer.int64(seconds);
+    writer.varint(0x08);
+  });
+}
+
+const time: ValueCodec<string> = {
+  wireType: 2,
+  fromJson: (value, walk) => {
+    const text = textOf(value, walk, "Time");
+    return located(walk, () => canonicalTime(text));
+  },
+  toJson: (value) => (value === ZERO_TIME ? "null" : `"${value}"`),
+  zero: () => ZERO_TIME,
+  isZero: (value) => value === ZERO_TIME,
+  write(value, writer) {
+    if (value === ZERO_TIME) {
+      writer.varint(0);
+    } else {
+      writeInstant(writer, parseInstant(value).seconds, 0);
+    }
+  },
+  read(reader, end) {
+    const { seconds } = readInstant(reader, end);
+    return located(reader, () => formatTimeText(seconds));
+  },
+};
+
+const microTime: ValueCodec<string> = {
+  wireType: 2,
+  fromJson: (value, walk) => {
+    const text = textOf(value, walk, "MicroTime");
+    return located(walk, () => canonicalMicroTime(text));
+  },
+  toJson: (value) => (value === ZERO_MICRO_TIME ? "null" : `"${value}"`),
+  zero: () => ZERO_MICRO_TIME,
+  isZero: (value) => value === ZERO_MICRO_TIME,
+  write(value, writer) {
+    if (value === ZERO_MICRO_TIME) {
+      writer.varint(0);
+    } else {
+      const { seconds, nanos } = parseInstant(value);
+      writeInstant(writer, seconds, nanos);
+    }
+  },
+  read(reader, end) {
+    const { seconds, nanos } = readInstant(reader, end);
+    return located(reader, () => formatMicroTimeText(seconds, nanos));
+  },
+};
+
+const duration: ValueCodec<string> = {
+  wireType: 2,
+  fromJson: (value, walk) => {
+    const text = textOf(value, walk, "Duration");
+    return located(walk, () => formatDuration(parseDuration(text)));
+  },
+  toJson: quote,
+  zero: () => "0s",
+  isZero: (value) => value === "0s",
+  write(value, writer) {
+    delimited(writer, () => {
+      writer.int64(parseDuration(value));
+      writer.varint(0x08);
+    });
+  },
+  read(reader, end) {
+    let nanos = 0n;
+    readFields(reader, end, (tag, stop) => {
+      if (tag !== 0x08) {
+        return false;
+      }
+      nanos = BigInt(reader.int64(stop));
+      return true;
+    });
+    return formatDuration(nanos);
+  },
+};
+
+const quantity: ValueCodec<string> = {
+  wireType: 2,
+  fromJson(value, walk) {
+    const number = value instanceof NumberLiteral ? value.source : value;
+    if (typeof number !== "string" && typeof number !== "number" && typeof number !== "bigint") {
+      throw walk.wrongType("Quantity", value);
+    }
+    const text = String(number).trim();
+    return text === "" ? "0" : located(walk, () => canonicalQuantity(text));
+  },
+  toJson: quote,
+  zero: () => "0",
+  isZero: (value) => value === "0",
+  write(value, writer) {
+    delimited(writer, () => {
+      const before = writer.sizeBytes;
+      writer.text(value);
+      writer.varint(writer.sizeBytes - before);
+      writer.varint(0x0a);
+    });
+  },
+  read(reader, end) {
+    let text = "";
+    readFields(reader, end, (tag, stop) => {
+      if (tag !== 0x0a) {
+        return false;
+      }
+      text = reader.text(stop);
+      return true;
+    });
+    return text === "" ? "0" : located(reader, () => canonicalQuantity(text));
+  },
+};
+
+const int32 = scalarCodec("int32") as ValueCodec<number>;
+
+const intOrString: ValueCodec<number | string> = {
+  wireType: 2,
+  fromJson: (value, walk) => (typeof value === "string" ? value : int32.fromJson(value, walk)),
+  toJson: (value) => (typeof value === "string" ? quote(value) : String(value)),
+  zero: () => 0,
+  isZero: (value) => value === 0,
+  write(value, writer) {
+    delimited(writer, () => {
+      const before = writer.sizeBytes;
+      writer.text(typeof value === "string" ? value : "");
+      writer.varint(writer.sizeBytes - before);
+      writer.varint(0x1a);
+      writer.int64(typeof value === "string" ? 0 : value);
+      writer.varint(0x10);
+      writer.varint(typeof value === "string" ? 1 : 0);
+      writer.varint(0x08);
+    });
+  },
+  read(reader, end) {
+    let type: number | bigint = 0;
+    let number = 0;
+    let text = "";
+    readFields(reader, end, (tag, stop) => {
+      if (tag === 0x08) {
+        type = reader.int64(stop);
+      } else if (tag === 0x10) {
+        number = reader.int32(stop);
+      } else if (tag === 0x1a) {
+        text = reader.text(stop);
+      } else {
+        return false;
+      }
+      return true;
+    });
+    return type === 0 ? number : text;
+  },
+};
+
+function rawFromJson(value: unknown, walk: JsonWalk): RawJson {
+  if (value instanceof RawJson) {
+    return value;
+  }
+  if (walk.rawAsText && typeof value === "string") {
+    return new RawJson(value);
+  }
+  return RawJson.from(value);
+}
+
+function readRaw(reader: WireReader, end: number): RawJson {
+  let raw = RawJson.null;
+  readFields(reader, end, (tag, stop) => {
+    if (tag !== 0x0a) {
+      return false;
+    }
+    const part = reader.delimited(stop);
+    raw = checkedRaw(reader, reader.bytes.subarray(reader.position, part));
+    reader.position = part;
+    return true;
+  });
+  return raw;
+}
+
+function checkedRaw(reader: WireReader, bytes: Buffer): RawJson {
+  if (bytes.length === 0) {
+    return RawJson.null;
+  }
+  if (!isUtf8(bytes)) {
+    throw reader.fail("invalid UTF-8");
+  }
+  const text = bytes.toString("utf8");
+  try {
+    JSON.parse(text);
+  } catch {
+    throw reader.fail("raw value is not JSON");
+  }
+  return new RawJson(text);
+}
+
+const raw: ValueCodec<RawJson> = {
+  wireType: 2,
+  fromJson: rawFromJson,
+  toJson: (value) => compactJson(value.text),
+  zero: () => RawJson.null,
+  isZero: (value) => value.isNull,
+  write(value, writer) {
+    delimited(writer, () => {
+      if (!value.isNull) {
+        const before = writer.sizeBytes;
+        writer.text(value.text);
+        writer.varint(writer.sizeBytes - before);
+        writer.varint(0x0a);
+      }
+    });
+  },
+  read: readRaw,
+};
+
+export const FORM_CODECS = {
+  time,
+  "micro-time": microTime,
+  duration,
+  quantity,
+  "int-or-string": intOrString,
+  raw,
+  "raw-object": raw,
+};

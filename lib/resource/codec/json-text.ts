@@ -1,0 +1,109 @@
+import { DecodeError } from "./decode-error.ts";
+
+/** A JSON number that is no integer literal but may have an integer's value (`1.0`, `1e3`): refused for integers. */
+export class NumberLiteral {
+  readonly source: string;
+  readonly value: number;
+
+  constructor(source: string, value: number) {
+    this.source = source;
+    this.value = value;
+  }
+}
+
+export interface ScannedText {
+  /** Colons outside strings: as many as members written, duplicates included. */
+  readonly colons: number;
+  /** Whether numbers or escapes need more than JSON.parse gives. */
+  readonly needsCare: boolean;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** Digits in a row that may not fit a double. */
+const LONG_NUMBER_DIGITS = 16;
+
+/**
+ * One pass over the text for what JSON.parse does not tell: depth, number of members, numbers that lose digits,
+ * escapes that may be half a surrogate pair. The text need not be valid.
+ */
+export function scanText(text: string, maxDepth: number): ScannedText {
+  const { length } = text;
+  let colons = 0;
+  let depth = 0;
+  let digits = 0;
+  let needsCare = false;
+  let index = 0;
+  while (index < length) {
+    const code = text.charCodeAt(index++);
+    if (code === QUOTE) {
+      for (let inner = 0; index < length && inner !== QUOTE; ) {
+        inner = text.charCodeAt(index++);
+        if (inner === BACKSLASH) {
+          needsCare ||= isSurrogateEscape(text, index);
+          index++;
+        }
+      }
+      digits = 0;
+    } else if (code >= 0x30 && code <= 0x39) {
+      digits += 1;
+      needsCare ||= digits >= LONG_NUMBER_DIGITS;
+    } else {
+      if (code === 0x3a) {
+        colons += 1;
+      } else if (code === 0x7b || code === 0x5b) {
+        depth += 1;
+      } else if (code === 0x7d || code === 0x5d) {
+        depth -= 1;
+      } else if (code === 0x2e || (code | 0x20) === 0x65) {
+        // A point, or an exponent right after a digit.
+        needsCare ||= digits > 0;
+      }
+      if (depth > maxDepth) {
+        throw new DecodeError(`nested deeper than ${maxDepth} levels`);
+      }
+      digits = 0;
+    }
+  }
+  return { colons, needsCare };
+}
+
+/** `\ud...`, after its backslash. */
+function isSurrogateEscape(text: string, index: number): boolean {
+  return text.charCodeAt(index) === 0x75 && (text.charCodeAt(index + 1) | 0x20) === 0x64;
+}
+
+const INTEGER = /^-?\d+$/;
+
+function careful(key: string, value: unknown, context: { source?: string }): unknown {
+  if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed())) {
+    throw new DecodeError("invalid JSON: a string holds half a surrogate pair");
+  }
+  if (typeof value !== "number") {
+    return value;
+  }
+  const source = context.source ?? "";
+  if (!Number.isFinite(value)) {
+    throw new DecodeError("invalid JSON: a number is out of range");
+  }
+  if (!INTEGER.test(source)) {
+    return new NumberLiteral(source, value);
+  }
+  return Number.isSafeInteger(value) ? value : BigInt(source);
+}
+
+type CarefulParse = (text: string, reviver: typeof careful) => unknown;
+
+/** JSON.parse with a DecodeError that gives the place and not the text around it, which may be secret. */
+export function parseText(text: string, needsCare: boolean): unknown {
+  try {
+    return needsCare ? (JSON.parse as CarefulParse)(text, careful) : JSON.parse(text);
+  } catch (error) {
+    if (error instanceof DecodeError) {
+      throw error;
+    }
+    const place =
+      error instanceof SyntaxError ? /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message) : null;
+    throw new DecodeError(place === null ? "invalid JSON" : `invalid JSON ${place[0]}`);
+  }
+}

@@ -1,0 +1,54 @@
+import { DecodeError } from "./decode-error.ts";
+import { NumberLiteral } from "./json-text.ts";
+import { pathText } from "./wire-reader.ts";
+
+/** What one walk over a JSON value gathers. */
+export class JsonWalk {
+  /** Path of the member being read, by depth. */
+  readonly path: (string | number)[] = [];
+  depth = 0;
+  /** Members seen, to be compared with the colons of the text. */
+  members = 0;
+  readonly unknownFields: string[] = [];
+  /** Raw values stand in the parsed value as strings that hold their source text. */
+  readonly rawAsText: boolean;
+  #elements = 0;
+  readonly #maxElements: number;
+
+  constructor(options: { readonly rawAsText: boolean; readonly maxElements: number }) {
+    this.rawAsText = options.rawAsText;
+    this.#maxElements = options.maxElements;
+  }
+
+  fail(reason: string): DecodeError {
+    return new DecodeError(reason, pathText(this.path, this.depth));
+  }
+
+  wrongType(expected: string, value: unknown): DecodeError {
+    return this.fail(`cannot unmarshal ${jsonTypeOf(value)} into a field of type ${expected}`);
+  }
+
+  unknown(): void {
+    this.unknownFields.push(pathText(this.path, this.depth));
+  }
+
+  countElements(count: number): void {
+    this.#elements += count;
+    if (this.#elements > this.#maxElements) {
+      throw this.fail(`more than ${this.#maxElements} list and map elements`);
+    }
+  }
+}
+
+function jsonTypeOf(value: unknown): string {
+  if (value === null) {
+    return "null";
+  }
+  if (Array.isArray(value)) {
+    return "array";
+  }
+  if (typeof value === "bigint" || value instanceof NumberLiteral) {
+    return "number";
+  }
+  return typeof value;
+}

@@ -1,0 +1,52 @@
+import type { JsonWalk } from "./json-walk.ts";
+import type { WireReader } from "./wire-reader.ts";
+import type { WireWriter } from "./wire-writer.ts";
+
+/** Varint, 64 bits, length-delimited: the wire types that these messages use. */
+export type WireType = 0 | 1 | 2;
+
+/** An object in normal form, or one that is read into it. */
+export type NormalObject = Record<string, unknown>;
+
+/** One field of a message, compiled: closures over its names, numbers and its value's codec. */
+export interface FieldCodec {
+  readonly number: number;
+  readonly tag: number;
+  /** JSON name; empty where JSON has none. */
+  readonly name: string;
+  /** The members of an inlined message, which stand in the parent's JSON. */
+  readonly members?: readonly FieldCodec[];
+  /** Normal form of a JSON value that is not null; undefined when the field is to be absent. */
+  fromJson(value: unknown, walk: JsonWalk): unknown;
+  /** `"name":value`, or nothing. */
+  toJson(object: NormalObject): string;
+  write(object: NormalObject, writer: WireWriter): void;
+  read(reader: WireReader, end: number, target: NormalObject): void;
+  /** A list of numbers in one piece: read, never written. */
+  readPacked?(reader: WireReader, end: number, target: NormalObject): void;
+}
+
+/** What inlining needs of a message whose JSON form is an object. */
+export interface ObjectBody {
+  readonly fields: readonly FieldCodec[];
+  read(reader: WireReader, end: number, target: NormalObject): void;
+  /** Without length. */
+  write(object: NormalObject, writer: WireWriter): void;
+}
+
+/** All that is to be known of the values of one type; fields, lists and maps are built of it. */
+export interface ValueCodec<T = unknown> {
+  readonly wireType: WireType;
+  /** From a JSON value, never null, to normal form. May change `value` in place. */
+  fromJson(value: unknown, walk: JsonWalk): T;
+  /** JSON text of a value in normal form. */
+  toJson(value: T): string;
+  zero(): T;
+  isZero(value: T): boolean;
+  /** Writes the value, with its length if it is delimited, without its tag. */
+  write(value: T, writer: WireWriter): void;
+  /** Reads a value before `end`; a message that comes twice is merged into `previous`. */
+  read(reader: WireReader, end: number, previous: unknown): T;
+  /** Of messages whose JSON form is an object with their members. */
+  readonly body?: ObjectBody;
+}

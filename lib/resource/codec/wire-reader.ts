@@ -1,0 +1,187 @@
+import { isUtf8 } from "node:buffer";
+import { DecodeError } from "./decode-error.ts";
+
+const TWO_32 = 0x1_0000_0000;
+
+/** Reads protobuf from a Buffer; every failure is a DecodeError. */
+export class WireReader {
+  readonly bytes: Buffer;
+  position: number;
+  /** Path of the field being read, by depth; for messages only. */
+  readonly path: (string | number)[] = [];
+  depth = 0;
+  readonly unknownFields: string[] = [];
+  #elements = 0;
+  readonly #maxDepth: number;
+  readonly #maxElements: number;
+
+  constructor(bytes: Uint8Array, limits: { readonly maxDepth: number; readonly maxElements: number }) {
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.position = 0;
+    this.#maxDepth = limits.maxDepth;
+    this.#maxElements = limits.maxElements;
+  }
+
+  fail(reason: string): DecodeError {
+    return new DecodeError(reason, pathText(this.path, this.depth));
+  }
+
+  enter(): number {
+    if (this.depth >= this.#maxDepth) {
+      throw this.fail(`nested deeper than ${this.#maxDepth} levels`);
+    }
+    return this.depth++;
+  }
+
+  /** Counts one more element of a list or map, so that few bytes cannot become much memory. */
+  countElement(): void {
+    this.#elements += 1;
+    if (this.#elements > this.#maxElements) {
+      throw this.fail(`more than ${this.#maxElements} list and map elements`);
+    }
+  }
+
+  /** Tags, lengths: an unsigned number below 2^32. */
+  varint(end: number): number {
+    const byte = this.position < end ? this.bytes[this.position]! : 0x80;
+    if (byte < 0x80) {
+      this.position += 1;
+      return byte;
+    }
+    const low = this.int64Low(end);
+    if (this.#high !== 0) {
+      throw this.fail("protobuf length or tag is out of range");
+    }
+    return low;
+  }
+
+  #high = 0;
+
+  /** The low 32 bits of a varint, unsigned; the rest is kept for `int64`. */
+  int64Low(end: number): number {
+    let low = 0;
+    let high = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.position >= end) {
+        throw this.fail("protobuf is truncated");
+      }
+      const byte = this.bytes[this.position++]!;
+      const bits = byte & 0x7f;
+      if (shift < 28) {
+        low += bits * 2 ** shift;
+      } else if (shift === 28) {
+        low += (bits & 0x0f) * 2 ** 28;
+        high = bits >>> 4;
+      } else {
+        high += bits * 2 ** (shift - 32);
+      }
+      if (byte < 0x80) {
+        this.#high = high % TWO_32;
+        return low;
+      }
+    }
+    throw this.fail("protobuf varint is longer than ten bytes");
+  }
+
+  int32(end: number): number {
+    return this.int64Low(end) | 0;
+  }
+
+  int64(end: number): number | bigint {
+    const low = this.int64Low(end);
+    const high = this.#high | 0;
+    const value = high * TWO_32 + low;
+    return Number.isSafeInteger(value) ? value : (BigInt(high) << 32n) + BigInt(low);
+  }
+
+  uint64(end: number): number | bigint {
+    const low = this.int64Low(end);
+    const value = this.#high * TWO_32 + low;
+    return Number.isSafeInteger(value) ? value : (BigInt(this.#high) << 32n) + BigInt(low);
+  }
+
+  bool(end: number): boolean {
+    return this.int64Low(end) !== 0 || this.#high !== 0;
+  }
+
+  double(end: number): number {
+    if (this.position + 8 > end) {
+      throw this.fail("protobuf is truncated");
+    }
+    const value = this.bytes.readDoubleLE(this.position);
+    this.position += 8;
+    if (!Number.isFinite(value)) {
+      throw this.fail("number is not finite");
+    }
+    return value;
+  }
+
+  /** Reads a length and gives the end of what it counts. */
+  delimited(end: number): number {
+    const sizeBytes = this.varint(end);
+    const stop = this.position + sizeBytes;
+    if (stop > end) {
+      throw this.fail("protobuf is truncated");
+    }
+    return stop;
+  }
+
+  text(end: number): string {
+    const stop = this.delimited(end);
+    const { bytes, position } = this;
+    this.position = stop;
+    let ascii = true;
+    for (let index = position; index < stop; index++) {
+      if (bytes[index]! > 0x7f) {
+        ascii = false;
+        break;
+      }
+    }
+    if (ascii) {
+      return bytes.toString("latin1", position, stop);
+    }
+    if (!isUtf8(bytes.subarray(position, stop))) {
+      throw this.fail("invalid UTF-8");
+    }
+    return bytes.toString("utf8", position, stop);
+  }
+
+  base64(end: number): string {
+    const stop = this.delimited(end);
+    const text = this.bytes.toString("base64", this.position, stop);
+    this.position = stop;
+    return text;
+  }
+
+  /** Passes over the value of a field that the schema does not know, and notes it. */
+  skipUnknown(tag: number, end: number): void {
+    this.skip(tag & 7, end);
+    const parent = pathText(this.path, this.depth - 1);
+    this.unknownFields.push(parent === "" ? `#${tag >>> 3}` : `${parent}.#${tag >>> 3}`);
+  }
+
+  skip(wireType: number, end: number): void {
+    if (wireType === 0) {
+      this.int64Low(end);
+    } else if (wireType === 2) {
+      this.position = this.delimited(end);
+    } else if (wireType === 1 || wireType === 5) {
+      this.position += wireType === 1 ? 8 : 4;
+      if (this.position > end) {
+        throw this.fail("protobuf is truncated");
+      }
+    } else {
+      throw this.fail(wireType === 3 || wireType === 4 ? "protobuf groups are not accepted" : "bad protobuf wire type");
+    }
+  }
+}
+
+/** `spec.containers[0].name`. */
+export function pathText(path: readonly (string | number)[], length: number): string {
+  let text = "";
+  for (let index = 0; index < length; index++) {
+    const part = path[index]!;
+    text += typeof part === "number" ? `[${part}]` : text === "" ? part : `.${part}`;
+  }
+  return text;
+}

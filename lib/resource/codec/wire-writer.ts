@@ -1,0 +1,138 @@
+const INITIAL_SIZE_BYTES = 16_384;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Writes protobuf from the end to the beginning, so that the length of a message is known when its head is written:
+ * nothing is measured first and nothing is moved. Callers write fields in descending order.
+ */
+export class WireWriter {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_SIZE_BYTES);
+  /** Where the written part begins. */
+  #start = INITIAL_SIZE_BYTES;
+
+  /** Bytes written so far; the difference of two readings is the length of what was written between. */
+  get sizeBytes(): number {
+    return this.#bytes.length - this.#start;
+  }
+
+  #reserve(sizeBytes: number): void {
+    if (this.#start >= sizeBytes) {
+      return;
+    }
+    const used = this.#bytes.length - this.#start;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, used + sizeBytes * 2));
+    this.#bytes.copy(grown, grown.length - used, this.#start);
+    this.#bytes = grown;
+    this.#start = grown.length - used;
+  }
+
+  /** A tag or another unsigned number below 2^32. */
+  varint(value: number): void {
+    this.#reserve(5);
+    const bytes = this.#bytes;
+    if (value < 0x80) {
+      bytes[--this.#start] = value;
+    } else if (value < 0x4000) {
+      bytes[--this.#start] = value >>> 7;
+      bytes[--this.#start] = (value & 0x7f) | 0x80;
+    } else {
+      this.#longVarint(value);
+    }
+  }
+
+  #longVarint(value: number): void {
+    const sizeBytes = value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+    this.#start -= sizeBytes;
+    let rest = value;
+    for (let index = 0; index < sizeBytes - 1; index++) {
+      this.#bytes[this.#start + index] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#start + sizeBytes - 1] = rest;
+  }
+
+  /** A signed number of 64 bits: negative ones take ten bytes. */
+  int64(value: number | bigint): void {
+    if (typeof value === "number" && value >= 0 && value <= 0xffffffff) {
+      this.varint(value);
+      return;
+    }
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    const digits: number[] = [];
+    while (rest > 0x7fn) {
+      digits.push(Number(rest & 0x7fn) | 0x80);
+      rest >>= 7n;
+    }
+    digits.push(Number(rest));
+    this.#start -= digits.length;
+    this.#bytes.set(digits, this.#start);
+  }
+
+  double(value: number): void {
+    this.#reserve(8);
+    this.#start -= 8;
+    this.#bytes.writeDoubleLE(value, this.#start);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#start -= value.length;
+    this.#bytes.set(value, this.#start);
+  }
+
+  /** The UTF-8 bytes of a text, without their length. */
+  text(value: string): void {
+    const { length } = value;
+    this.#reserve(length * 3);
+    if (length < 40 && this.#shortAscii(value, length)) {
+      return;
+    }
+    const sizeBytes = Buffer.byteLength(value);
+    this.#start -= sizeBytes;
+    this.#bytes.write(value, this.#start, "utf8");
+  }
+
+  #shortAscii(value: string, length: number): boolean {
+    const bytes = this.#bytes;
+    const start = this.#start - length;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 0x7f) {
+        return false;
+      }
+      bytes[start + index] = code;
+    }
+    this.#start = start;
+    return true;
+  }
+
+  base64(value: string): void {
+    this.bytes(Buffer.from(value, "base64"));
+  }
+
+  /** A copy of what was written; the writer can then be used again. */
+  finish(): Buffer {
+    const out = Buffer.allocUnsafeSlow(this.sizeBytes);
+    this.#bytes.copy(out, 0, this.#start);
+    if (this.#bytes.length > MAX_KEPT_BYTES) {
+      this.#bytes = Buffer.allocUnsafeSlow(INITIAL_SIZE_BYTES);
+    }
+    this.#start = this.#bytes.length;
+    return out;
+  }
+
+  /** A copy of what `write` writes, which is taken back. */
+  aside(write: () => void): Buffer {
+    const before = this.sizeBytes;
+    write();
+    const out = Buffer.from(this.#bytes.subarray(this.#start, this.#bytes.length - before));
+    this.#start = this.#bytes.length - before;
+    return out;
+  }
+
+  /** Forgets what was written, after a failure. */
+  reset(): void {
+    this.#start = this.#bytes.length;
+  }
+}
