@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { MessageSchema } from "../schema.ts";
 import { DecodeError } from "./decode-error.ts";
 import { duplicateFields } from "./duplicate-fields.ts";
-import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
+import { type Envelope, readEnvelope, type TypeMeta, writeEnvelope, writeEnvelopeHead } from "./envelope.ts";
 import { copyPlain } from "./json-copy.ts";
 import { parseText, scanText } from "./json-text.ts";
 import { JsonWalk } from "./json-walk.ts";
@@ -27,12 +27,6 @@ export interface CodecOptions {
   readonly maxDepth?: number;
   /** List and map elements in one body, so that few bytes cannot become much memory; default 1,000,000. */
   readonly maxElements?: number;
-}
-
-/** apiVersion and kind, which a protobuf body does not hold. */
-export interface TypeMeta {
-  readonly apiVersion: string;
-  readonly kind: string;
 }
 
 /**
@@ -109,6 +103,11 @@ export class Codec {
   /** Opens `k8s\0` and its envelope; `raw` is a view of the message within. */
   decodeEnvelope(bytes: Uint8Array): Envelope {
     return readEnvelope(new WireReader(bytes, this.#limits));
+  }
+
+  /** The bytes before a message of `rawBytes` in its envelope; four bytes `1a 00 22 00` end it. For list-encoding.ts. */
+  envelopeHead(typeMeta: TypeMeta, rawBytes: number): Buffer {
+    return this.#write(() => writeEnvelopeHead(this.#writer, typeMeta, rawBytes));
   }
 
   #body(schema: MessageSchema, object: object): void {

@@ -5,9 +5,13 @@ import type { WireWriter } from "./wire-writer.ts";
 /** The four bytes before every protobuf body of REST and of the store. */
 export const PROTOBUF_MAGIC = Buffer.from("k8s\0", "latin1");
 
-export interface Envelope {
+/** apiVersion and kind, which a protobuf body does not hold. */
+export interface TypeMeta {
   readonly apiVersion: string;
   readonly kind: string;
+}
+
+export interface Envelope extends TypeMeta {
   /** The message; a view of the bytes that were read. */
   readonly raw: Uint8Array;
 }
@@ -61,24 +65,27 @@ function readTypeMeta(reader: WireReader, end: number): { apiVersion: string; ki
 }
 
 /** Writes, from its end to its beginning, the envelope around what `body` writes. */
-export function writeEnvelope(
-  writer: WireWriter,
-  typeMeta: { apiVersion: string; kind: string },
-  body: () => void,
-): void {
+export function writeEnvelope(writer: WireWriter, typeMeta: TypeMeta, body: () => void): void {
   // contentEncoding and contentType, both empty.
-  writer.bytes(Uint8Array.of(0x1a, 0, 0x22, 0));
-  let before = writer.sizeBytes;
+  writer.bytes(EMPTY_CONTENT);
+  const before = writer.sizeBytes;
   body();
-  writer.varint(writer.sizeBytes - before);
+  writeEnvelopeHead(writer, typeMeta, writer.sizeBytes - before);
+}
+
+/** Writes what comes before a message of `rawBytes`. */
+export function writeEnvelopeHead(writer: WireWriter, typeMeta: TypeMeta, rawBytes: number): void {
+  writer.varint(rawBytes);
   writer.varint(0x12);
-  before = writer.sizeBytes;
+  const before = writer.sizeBytes;
   writeText(writer, typeMeta.kind, 0x12);
   writeText(writer, typeMeta.apiVersion, 0x0a);
   writer.varint(writer.sizeBytes - before);
   writer.varint(0x0a);
   writer.bytes(PROTOBUF_MAGIC);
 }
+
+const EMPTY_CONTENT = Buffer.from([0x1a, 0, 0x22, 0]);
 
 function writeText(writer: WireWriter, text: string, tag: number): void {
   const before = writer.sizeBytes;
