@@ -21,7 +21,8 @@ async function main(args: readonly string[], io: CommandIo): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (load === undefined) throw new UsageError(`no command is called ${JSON.stringify(name)}; "keelson help" lists them`);
+  if (load === undefined)
+    throw new UsageError(`no command is called ${JSON.stringify(name)}; "keelson help" lists them`);
   const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
     io.out(`${command.summary}\n\n${command.usage}\n`);

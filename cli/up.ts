@@ -8,7 +8,16 @@ import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { openListener, runningPid, startProcess } from "./cluster-process.ts";
-import { choiceFlag, type Command, type CommandIo, type FlagValues, integerFlag, parseFlags, stringFlag, UsageError } from "./command.ts";
+import {
+  type Command,
+  type CommandIo,
+  choiceFlag,
+  type FlagValues,
+  integerFlag,
+  parseFlags,
+  stringFlag,
+  UsageError,
+} from "./command.ts";
 import { DataDir, nearestExisting } from "./data-dir.ts";
 import { stopCluster } from "./down.ts";
 import { kubectlFolder } from "./kubectl.ts";
@@ -87,7 +96,11 @@ function optionalInteger(values: FlagValues, name: string, min: number, max: num
 }
 
 /** A cluster keeps the runtime that it was made with. */
-function settleRuntime(flags: UpFlags, record: ClusterRecord | undefined, io: CommandIo): { runtime: RuntimeName; reason: string } {
+function settleRuntime(
+  flags: UpFlags,
+  record: ClusterRecord | undefined,
+  io: CommandIo,
+): { runtime: RuntimeName; reason: string } {
   if (record !== undefined && flags.runtime !== undefined && flags.runtime !== record.runtime) {
     const remedy = `remove it with "keelson down --purge --data-dir=${flags.dataDir.path}", or choose another --data-dir`;
     throw new UsageError(`--runtime=${flags.runtime}: this cluster was made with ${record.runtime}; ${remedy}`);
@@ -97,7 +110,9 @@ function settleRuntime(flags: UpFlags, record: ClusterRecord | undefined, io: Co
 
 function checkNodes(flags: UpFlags, runtime: RuntimeName): void {
   if (runtime === "containerd" && flags.nodes !== undefined && flags.nodes > 1) {
-    throw new UsageError(`--nodes=${flags.nodes} needs --runtime=simulated: this release runs one node with real containers`);
+    throw new UsageError(
+      `--nodes=${flags.nodes} needs --runtime=simulated: this release runs one node with real containers`,
+    );
   }
 }
 
@@ -116,7 +131,9 @@ function checkWritable(file: string): void {
 
 async function alreadyUp(flags: UpFlags, record: ClusterRecord | undefined, io: CommandIo): Promise<number> {
   if (flags.apiPort !== undefined && flags.apiPort !== 0 && flags.apiPort !== record?.apiPort) {
-    throw new UsageError(`--api-port=${flags.apiPort}: the cluster runs on port ${record?.apiPort}; take it down first`);
+    throw new UsageError(
+      `--api-port=${flags.apiPort}: the cluster runs on port ${record?.apiPort}; take it down first`,
+    );
   }
   if (flags.nodes !== undefined && flags.nodes !== record?.nodes) {
     throw new UsageError(`--nodes=${flags.nodes}: the cluster runs with ${record?.nodes}; take it down first`);
@@ -126,19 +143,39 @@ async function alreadyUp(flags: UpFlags, record: ClusterRecord | undefined, io: 
   return 0;
 }
 
-async function settleListener(flags: UpFlags, record: ClusterRecord | undefined): Promise<{ server: Server; port: number }> {
+async function settleListener(
+  flags: UpFlags,
+  record: ClusterRecord | undefined,
+): Promise<{ server: Server; port: number }> {
   if (flags.apiPort !== undefined) return openListener(flags.apiPort);
   if (record !== undefined) return openListener(record.apiPort);
   return openListener(DEFAULT_API_PORT).catch(() => openListener(0));
 }
 
-function settleRecord(flags: UpFlags, record: ClusterRecord | undefined, runtime: RuntimeName, apiPort: number): ClusterRecord {
+function settleRecord(
+  flags: UpFlags,
+  record: ClusterRecord | undefined,
+  runtime: RuntimeName,
+  apiPort: number,
+): ClusterRecord {
   const id = record?.id ?? realRandom.suffix(ID_LENGTH);
   const network = record?.network;
-  return { id, runtime, nodes: flags.nodes ?? record?.nodes ?? 1, apiPort, ...(network === undefined ? {} : { network }) };
+  return {
+    id,
+    runtime,
+    nodes: flags.nodes ?? record?.nodes ?? 1,
+    apiPort,
+    ...(network === undefined ? {} : { network }),
+  };
 }
 
-async function start(flags: UpFlags, settled: ClusterRecord, listener: Server, progress: Progress, io: CommandIo): Promise<number> {
+async function start(
+  flags: UpFlags,
+  settled: ClusterRecord,
+  listener: Server,
+  progress: Progress,
+  io: CommandIo,
+): Promise<number> {
   let record = settled;
   let prefix: string[] = [];
   if (record.runtime === "containerd") {
