@@ -65,20 +65,23 @@ export function readDescriptorSet(bytes: Uint8Array): FileDescriptor[] {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+type Comments = () => ReadonlyMap<string, string>;
+
 function readFile(bytes: Uint8Array): FileDescriptor {
   const messageBytes: Uint8Array[] = [];
   const stringTypes = new Map<string, StringType>();
-  let comments: ReadonlyMap<string, string> = new Map();
+  let sourceInfo: Uint8Array = new Uint8Array();
   const file: Mutable<FileDescriptor> = { path: "", package: "", api: undefined, stringTypes, messages: [] };
   eachField(bytes, (tag, reader) => {
     if (tag === fileTags.name) file.path = reader.string();
     else if (tag === fileTags.package) file.package = reader.string();
     else if (tag === fileTags.message) messageBytes.push(reader.bytes());
     else if (tag === fileTags.options) file.api = readFileOptions(reader.bytes(), stringTypes) ?? file.api;
-    else if (tag === fileTags.sourceInfo) comments = readComments(reader.bytes());
+    else if (tag === fileTags.sourceInfo) sourceInfo = reader.bytes();
     else return false;
     return true;
   });
+  const comments = once(() => readComments(sourceInfo));
   const messages: MessageDescriptor[] = [];
   messageBytes.forEach((message, index) => {
     readMessage(message, { file, scope: file.package, path: `4,${index}`, comments }, messages);
@@ -105,28 +108,35 @@ interface MessagePlace {
   readonly scope: string;
   /** Key of the message in the file's comments. */
   readonly path: string;
-  readonly comments: ReadonlyMap<string, string>;
+  readonly comments: Comments;
 }
 
+/** Fields wait until somebody asks for them: a process uses few of the kinds, and starts the sooner. */
 function readMessage(bytes: Uint8Array, place: MessagePlace, found: MessageDescriptor[]): void {
   const { file, path, comments } = place;
-  const fields: FieldDescriptor[] = [];
+  const fieldBytes: Uint8Array[] = [];
   const nested: Uint8Array[] = [];
+  const fields = once(() =>
+    fieldBytes.map((field, index) => readField(field, comments().get(`${path},2,${index}`) ?? "")),
+  );
   const message: Mutable<MessageDescriptor> = {
     name: "",
     file,
-    fields,
+    get fields() {
+      return fields();
+    },
+    get comment() {
+      return comments().get(path) ?? "";
+    },
     isMapEntry: false,
     resource: undefined,
     kind: Kind.KIND_UNSPECIFIED,
     options: undefined,
-    comment: comments.get(path) ?? "",
   };
   eachField(bytes, (tag, reader) => {
     if (tag === messageTags.name) message.name = `${place.scope}.${reader.string()}`;
-    else if (tag === messageTags.field) {
-      fields.push(readField(reader.bytes(), comments.get(`${path},2,${fields.length}`) ?? ""));
-    } else if (tag === messageTags.nested) nested.push(reader.bytes());
+    else if (tag === messageTags.field) fieldBytes.push(reader.bytes());
+    else if (tag === messageTags.nested) nested.push(reader.bytes());
     else if (tag === messageTags.options) readMessageOptions(reader.bytes(), message);
     else return false;
     return true;
@@ -135,6 +145,14 @@ function readMessage(bytes: Uint8Array, place: MessagePlace, found: MessageDescr
   nested.forEach((bytes, index) => {
     readMessage(bytes, { file, scope: message.name, path: `${path},3,${index}`, comments }, found);
   });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 function readMessageOptions(bytes: Uint8Array, message: Mutable<MessageDescriptor>): void {

@@ -70,11 +70,7 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
   const value = valueType(field, parent, find);
   const inlined = options.inline ?? false;
   const required = options.required ?? false;
-  const isSingularMessage = value.type === "message" && !field.repeated;
-  const listMapKeys = options.listMapKeys ?? [];
-  const listType = listMapKeys.length > 0 ? "map" : options.listType || undefined;
-  const patchStrategy = options.patchStrategy || undefined;
-  const patchMergeKey = options.patchMergeKey || (patchStrategy?.includes("merge") ? listMapKeys[0] : undefined);
+  const isSingularMessage = value.type === "message" && !value.repeated && value.mapKey === undefined;
   return {
     number: field.number,
     protoName: field.name,
@@ -88,21 +84,44 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
     required,
     optional: !required,
     nullable: options.nullable ?? false,
+    ...mergeBehaviour(options, field),
+    immutable: options.immutable ?? false,
+    ...valueRules(options, parent),
+    nonEmpty: options.nonEmpty ?? false,
+    format: options.format ?? "",
+    ...(options.featureGate ? { featureGate: options.featureGate } : {}),
+    description: field.comment,
+  };
+}
+
+type MergeBehaviour = Pick<
+  FieldSchema,
+  "patchStrategy" | "patchMergeKey" | "listType" | "listMapKeys" | "mapType" | "structType"
+>;
+
+function mergeBehaviour(options: Partial<Field>, field: FieldDescriptor): MergeBehaviour {
+  const listMapKeys = options.listMapKeys ?? [];
+  const listType = listMapKeys.length > 0 ? "map" : options.listType || undefined;
+  const patchStrategy = options.patchStrategy || undefined;
+  const patchMergeKey = options.patchMergeKey || (patchStrategy?.includes("merge") ? listMapKeys[0] : undefined);
+  return {
     ...(patchStrategy === undefined ? {} : { patchStrategy }),
     ...(patchMergeKey === undefined ? {} : { patchMergeKey }),
     ...(listType === undefined ? {} : { listType: oneOf(["atomic", "set", "map"], listType, field) }),
     listMapKeys,
     ...(options.mapType ? { mapType: oneOf(["atomic", "granular"], options.mapType, field) } : {}),
     ...(options.structType ? { structType: oneOf(["atomic", "granular"], options.structType, field) } : {}),
+  };
+}
+
+type ValueRules = Pick<FieldSchema, "enumValues" | "default" | "minimum" | "maximum">;
+
+function valueRules(options: Partial<Field>, parent: MessageDescriptor): ValueRules {
+  return {
     ...(options.stringType ? { enumValues: enumValues(options.stringType, parent.file) } : {}),
-    immutable: options.immutable ?? false,
     ...(options.default === undefined ? {} : { default: buildDefault(options.default) }),
     ...(options.minimum === undefined ? {} : { minimum: Number(options.minimum) }),
     ...(options.maximum === undefined ? {} : { maximum: Number(options.maximum) }),
-    nonEmpty: options.nonEmpty ?? false,
-    format: options.format ?? "",
-    ...(options.featureGate ? { featureGate: options.featureGate } : {}),
-    description: field.comment,
   };
 }
 

@@ -18,11 +18,12 @@ interface MessageEntry {
   readonly schema: () => MessageSchema;
 }
 
-/** A registry with the kinds of one descriptor set. */
+/**
+ * A registry with the kinds of one descriptor set, which must be whole: a message that is absent shows only when its
+ * schema is asked for.
+ */
 export function loadRegistry(descriptorSet: Uint8Array): Registry {
-  const registry = new Registry();
-  registry.register(descriptorSet);
-  return registry;
+  return new Registry(descriptorSet);
 }
 
 /**
@@ -37,19 +38,32 @@ export class Registry {
   readonly #kinds = new Map<string, MessageEntry>();
   readonly #kindsOfEveryGroup = new Map<string, MessageEntry>();
 
+  constructor(descriptorSet: Uint8Array) {
+    this.#add(this.#read(descriptorSet));
+  }
+
   /**
    * Adds what a `google.protobuf.FileDescriptorSet` says (with its imports, as `buf build` writes it) and returns the
    * resources that are new. Files that are known already are passed over. Throws, and adds nothing, when it names a
    * message that is absent, or a resource or kind that another file has.
    */
   register(descriptorSet: Uint8Array): ResourceDefinition[] {
+    const added = this.#read(descriptorSet);
+    checkReferences(added, this.#messages);
+    return this.#add(added);
+  }
+
+  #read(descriptorSet: Uint8Array): Map<string, MessageEntry> {
     const added = new Map<string, MessageEntry>();
     for (const file of readDescriptorSet(descriptorSet)) {
       for (const descriptor of file.messages) {
         if (!this.#messages.has(descriptor.name)) added.set(descriptor.name, this.#entry(descriptor));
       }
     }
-    checkReferences(added, this.#messages);
+    return added;
+  }
+
+  #add(added: ReadonlyMap<string, MessageEntry>): ResourceDefinition[] {
     const definitions = [...added.values()]
       .filter(({ descriptor }) => descriptor.resource !== undefined)
       .map((entry) => this.#define(entry, added));

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { loadRegistry } from "../../lib/resource/registry.ts";
@@ -11,13 +11,11 @@ const run = promisify(execFile);
 
 /** Writes all that `lib/gen` holds into `folder`; `root` is the repository. */
 export async function generateInto(root: string, folder: string): Promise<void> {
-  const environment = { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"]}` };
+  const buf = (...args: string[]) =>
+    run(process.execPath, [join(root, "node_modules/@bufbuild/buf/bin/buf"), ...args], { cwd: root });
   const image = join(folder, "image.binpb");
-  await Promise.all([
-    run("buf", ["generate", "--output", join(folder, "ts-proto")], { cwd: root, env: environment }),
-    run("buf", ["build", "-o", image], { cwd: root, env: environment }),
-  ]);
-  await run("cp", ["-r", `${join(folder, "ts-proto/lib/gen")}/.`, folder]);
+  await Promise.all([buf("generate", "--output", join(folder, "ts-proto")), buf("build", "-o", image)]);
+  await cp(join(folder, "ts-proto/lib/gen"), folder, { recursive: true });
   // Comes along with annotations.proto, which extends its messages; nothing of ours reads it.
   await rm(join(folder, "google/protobuf/descriptor.ts"));
   await rm(join(folder, "ts-proto"), { recursive: true });
