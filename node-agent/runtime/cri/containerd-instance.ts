@@ -1,0 +1,183 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { Log } from "../../../lib/core/log.ts";
+import { CommandError, type RunCommand } from "../../../lib/process/command.ts";
+import { type ContainerdConfig, containerdToml, socketPath } from "./containerd-config.ts";
+import { endLeftovers } from "./containerd-leftovers.ts";
+import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
+
+export interface ContainerdInstanceParts {
+  readonly run: RunCommand;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface ContainerdInstanceOptions {
+  readonly config: Omit<ContainerdConfig, "snapshotter">;
+  /** Where containerd writes its own log. */
+  readonly logFile: string;
+}
+
+const START_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 10_000;
+const POLL_MS = 10;
+
+/**
+ * One containerd that belongs to one node. It runs apart from the process that starts it: when that process ends, however
+ * it ends, containerd and all containers go on, and the next one adopts them. It lives in the network namespace of whoever
+ * started it first.
+ */
+export class ContainerdInstance {
+  readonly #parts: ContainerdInstanceParts;
+  readonly #options: ContainerdInstanceOptions;
+  readonly socketPath: string;
+
+  constructor(parts: ContainerdInstanceParts, options: ContainerdInstanceOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.socketPath = socketPath(options.config);
+  }
+
+  /** Adopts the containerd that runs, or starts one; resolves when it accepts connections. */
+  async start(): Promise<void> {
+    const { config } = this.#options;
+    for (const dir of [config.rootDir, config.stateDir, dirname(this.#options.logFile)])
+      mkdirSync(dir, { recursive: true });
+    const toml = containerdToml({ ...config, snapshotter: await this.#snapshotter() });
+    const recorded = this.#recorded();
+    if (recorded !== undefined && isRunning(recorded)) {
+      if (this.#isAsWanted(recorded, toml) && (await this.#untilServing(recorded))) {
+        this.#parts.log.info("containerd adopted", { pid: recorded.pid });
+        return;
+      }
+      // Its containers live on in their shims.
+      await this.#end(recorded);
+    }
+    writeFileSync(this.#file("config.toml"), toml);
+    const started = this.#spawn();
+    if (!(await this.#untilServing(started))) {
+      const alive = isRunning(started);
+      await this.#end(started);
+      throw new Error(`containerd ${alive ? "does not answer" : "ended at once"}; its log is ${this.#options.logFile}`);
+    }
+    this.#parts.log.info("containerd started", { pid: started.pid });
+  }
+
+  /**
+   * Ends containerd, every container and shim of this instance, and removes its state directory with all mounts below;
+   * images and snapshots in the root directory stay. Needs nothing but the directories, and may be repeated.
+   */
+  async stop(): Promise<void> {
+    const recorded = this.#recorded();
+    if (recorded !== undefined && isRunning(recorded)) await this.#end(recorded);
+    await endLeftovers(this.#parts, this.#options.config);
+    rmSync(this.#options.config.stateDir, { recursive: true, force: true });
+  }
+
+  #file(name: string): string {
+    return join(this.#options.config.stateDir, name);
+  }
+
+  #recorded(): ProcessIdentity | undefined {
+    const file = this.#file("containerd.json");
+    if (!existsSync(file)) return undefined;
+    try {
+      return JSON.parse(readFileSync(file, "utf8")) as ProcessIdentity;
+    } catch {
+      // Killed while writing it: containerd had just been started and holds nothing; the new one takes its socket over.
+      return undefined;
+    }
+  }
+
+  /** Another configuration, or another network namespace than ours, cannot be given to a running process. */
+  #isAsWanted(running: ProcessIdentity, toml: string): boolean {
+    const file = this.#file("config.toml");
+    if (!existsSync(file) || readFileSync(file, "utf8") !== toml) return false;
+    try {
+      return readlinkSync(`/proc/${running.pid}/ns/net`) === readlinkSync("/proc/self/ns/net");
+    } catch {
+      return false;
+    }
+  }
+
+  #spawn(): ProcessIdentity {
+    const log = openSync(this.#options.logFile, "a", 0o640);
+    try {
+      const child = spawn("containerd", ["--config", this.#file("config.toml")], {
+        detached: true,
+        stdio: ["ignore", log, log],
+        cwd: "/",
+      });
+      child.on("error", (error) => this.#parts.log.error("containerd cannot be started", { error: error.message }));
+      child.unref();
+      if (child.pid === undefined) throw new Error("containerd cannot be started: is it installed?");
+      const identity = processIdentity(child.pid);
+      writeFileSync(this.#file("containerd.json"), JSON.stringify(identity));
+      return identity;
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async #untilServing(running: ProcessIdentity): Promise<boolean> {
+    const { clock } = this.#parts;
+    const endMs = clock.monotonicMs() + START_LIMIT_MS;
+    while (clock.monotonicMs() < endMs && isRunning(running)) {
+      if (await accepts(this.socketPath)) return true;
+      await clock.sleep(POLL_MS);
+    }
+    return false;
+  }
+
+  async #end(running: ProcessIdentity): Promise<void> {
+    const { clock } = this.#parts;
+    const endMs = clock.monotonicMs() + STOP_LIMIT_MS;
+    signalProcess(running, "SIGTERM");
+    while (isRunning(running)) {
+      if (clock.monotonicMs() > endMs) signalProcess(running, "SIGKILL");
+      await clock.sleep(POLL_MS);
+    }
+  }
+
+  /** Chosen once per root directory, since unpacked images belong to a snapshotter. */
+  async #snapshotter(): Promise<ContainerdConfig["snapshotter"]> {
+    const file = join(this.#options.config.rootDir, "snapshotter");
+    if (existsSync(file)) return readFileSync(file, "utf8").trim() === "native" ? "native" : "overlayfs";
+    const chosen = (await this.#overlayWorks()) ? "overlayfs" : "native";
+    writeFileSync(file, `${chosen}\n`);
+    return chosen;
+  }
+
+  /** Some file systems (overlay itself, as in a container) cannot carry an overlay. */
+  async #overlayWorks(): Promise<boolean> {
+    const base = join(this.#options.config.rootDir, ".overlay-check");
+    const part = (name: string): string => join(base, name);
+    for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(part(name), { recursive: true });
+    const options = `lowerdir=${part("lower")},upperdir=${part("upper")},workdir=${part("work")}`;
+    try {
+      await this.#parts.run(["mount", "-t", "overlay", "overlay", "-o", options, part("merged")]);
+      await this.#parts.run(["umount", part("merged")]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#parts.log.warn("no overlay on this file system; images are copied", { error: error.message });
+      return false;
+    } finally {
+      rmSync(base, { recursive: true, force: true });
+    }
+  }
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const settle = (accepted: boolean): void => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.on("connect", () => settle(true)).on("error", () => settle(false));
+  });
+}
