@@ -39,7 +39,7 @@ export interface ResourceDefinition {
   /** Other names that field selectors accept, to the path that they mean. */
   readonly fieldAliases: ReadonlyMap<string, string>;
   readonly hasStatus: boolean;
-  /** False for kinds that are asked, never stored (TokenReview). */
+  /** False for kinds that are asked, never stored (TokenReview, ComponentStatus). */
   readonly stored: boolean;
   readonly schema: MessageSchema;
   readonly listSchema: MessageSchema | undefined;

@@ -31,8 +31,9 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
   if (resource.plural === "") throw new Error(`${descriptor.name}: a resource needs a plural`);
   const { group, version } = api;
   const kind = descriptor.name.slice(descriptor.name.lastIndexOf(".") + 1);
-  const stored = splitApiVersion(resource.storage?.apiVersion || (group === "" ? version : `${group}/${version}`));
+  const storedAs = splitApiVersion(resource.storage?.apiVersion || (group === "" ? version : `${group}/${version}`));
   const verbs = resource.verbs.length > 0 ? resource.verbs.map((verb) => oneOf(allVerbs, verb, kind)) : allVerbs;
+  const stored = verbs.includes("create") && verbs.includes("get");
   return {
     group,
     version,
@@ -48,7 +49,7 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
       resource.columns.length > 0 ? resource.columns.map((column) => columnDefinition(column, kind)) : plainColumns,
     storage: {
       prefix: resource.storage?.key || (group === "" ? resource.plural : `${group}/${resource.plural}`),
-      ...stored,
+      ...storedAs,
       ttlSeconds: Number(resource.storage?.ttlSeconds ?? 0),
     },
     selectableFields: resource.selectableFields,
@@ -63,14 +64,14 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
     gracefulDelete: resource.gracefulDelete,
     ...(resource.initialStatus === "" ? {} : { initialStatus: JSON.parse(resource.initialStatus) }),
     hasStatus: resource.subresources.some((subresource) => subresource.name === "status"),
-    stored: verbs.includes("get"),
+    stored,
     get schema() {
       return schemas.object();
     },
     get listSchema() {
       return schemas.list?.();
     },
-    storageVersionHash: verbs.includes("get") ? storageVersionHash(stored.group, stored.version, kind) : "",
+    storageVersionHash: stored ? storageVersionHash(storedAs.group, storedAs.version, kind) : "",
   };
 }
 

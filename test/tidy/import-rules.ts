@@ -23,7 +23,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { folder: /^proto\//, ours: ["lib"], packages: ["*"], why: "the generator is a tool" },
   {
     folder: /^lib\/gen\//,
-    ours: ["lib/resource/kind.ts"],
+    ours: ["lib/resource/kind.ts", "lib/resource/int64.ts", "lib/resource/codec/raw-json.ts"],
     packages: ["@bufbuild/protobuf/wire", "node:buffer"],
     why: "generated",
   },
