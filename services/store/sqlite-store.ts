@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Timer } from "../../lib/core/clock.ts";
 import {
   type RangeRequest,
@@ -10,12 +12,21 @@ import {
   type TxnResult,
   type WatchRequest,
 } from "../../lib/store/store.ts";
-import type { EngineCall, EngineOutput, EngineState, EngineVerb, EngineVerbs } from "./engine/protocol.ts";
+import { AutoCompactor } from "./auto-compactor.ts";
+import type {
+  EngineCall,
+  EngineOutput,
+  EngineState,
+  EngineVerb,
+  EngineVerbs,
+  StoreIdentity,
+} from "./engine/protocol.ts";
 import { checkRange, checkTxn } from "./engine/request-check.ts";
 import type { EngineLink } from "./engine-link.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import type { OpenStoreOptions } from "./open-store.ts";
+import { type Snapshot, snapshotOf } from "./snapshot.ts";
 import { leaseNotFound, leaseTtlTooLarge, stopped } from "./store-errors.ts";
+import { DEFAULT_QUOTA_BYTES, type OpenStoreOptions } from "./store-options.ts";
 import { WatchHub } from "./watch-hub.ts";
 
 /** The version whose API this is, as etcd's clients want to know it. */
@@ -44,6 +55,7 @@ export class SqliteStore implements Store {
   #state: EngineState;
   #phase: "open" | "closing" | "failed" = "open";
   #progressTimer: Timer | undefined;
+  readonly #compactor: AutoCompactor | undefined;
 
   constructor(link: EngineLink, options: OpenStoreOptions) {
     this.#link = link;
@@ -60,11 +72,35 @@ export class SqliteStore implements Store {
     this.#leases = new LeaseKeeper(options.clock, { expired: (id) => this.#expire(id) });
     for (const lease of link.opening.leases) this.#leases.add(lease.id, lease.ttlSeconds);
     this.#armProgress();
+    if (options.autoCompaction !== undefined) {
+      this.#compactor = new AutoCompactor(
+        { store: this, clock: options.clock, log: options.log },
+        options.autoCompaction,
+      );
+      this.#compactor.start();
+    }
   }
 
   /** Differs between stores, and between a store and what was restored from its snapshot. */
   get epoch(): string {
-    return this.#link.opening.identity.epoch;
+    return this.identity.epoch;
+  }
+
+  get identity(): StoreIdentity {
+    return this.#link.opening.identity;
+  }
+
+  get version(): string {
+    return API_VERSION;
+  }
+
+  get quotaBytes(): number {
+    return this.#options.quotaBytes ?? DEFAULT_QUOTA_BYTES;
+  }
+
+  /** The alarm NOSPACE: room is short, or there is none. */
+  get alarm(): boolean {
+    return this.#state.alarm;
   }
 
   /** The newest durable revision. */
@@ -123,6 +159,24 @@ export class SqliteStore implements Store {
     return { ...time, keys: held };
   }
 
+  /** Raises the alarm by hand, which refuses puts, or clears it as far as its cause is gone. */
+  async setAlarm(raised: boolean): Promise<void> {
+    await this.#call("setAlarm", { raised });
+  }
+
+  /** Gives free space in the file back to the disk; the store stands still meanwhile. */
+  async defragment(): Promise<void> {
+    await this.#call("defragment", undefined);
+  }
+
+  /** A consistent copy, made while the store works on. */
+  async snapshot(): Promise<Snapshot> {
+    const name = `snapshot-${this.#options.random.suffix(8)}.tmp`;
+    const path = join(this.#options.dataDir ?? tmpdir(), name);
+    const { revision } = await this.#call("snapshot", { path });
+    return snapshotOf(path, revision);
+  }
+
   async status(): Promise<StoreStatus> {
     this.#assertOpen();
     const { revision, compactRevision, dbSizeBytes, dbSizeInUseBytes } = this.#state;
@@ -133,8 +187,7 @@ export class SqliteStore implements Store {
     if (this.#phase !== "open") return;
     const closed = this.#call("close", undefined);
     this.#phase = "closing";
-    this.#progressTimer?.cancel();
-    this.#leases.stop();
+    this.#stopTimers();
     this.#hub.close();
     await closed;
     await this.#link.ended();
@@ -159,8 +212,7 @@ export class SqliteStore implements Store {
     if (this.#phase === "failed") return;
     this.#phase = "failed";
     this.#options.log.error("The store failed and stops", { reason: message });
-    this.#progressTimer?.cancel();
-    this.#leases.stop();
+    this.#stopTimers();
     for (const pending of this.#pending.values()) pending.reject(stopped());
     this.#pending.clear();
     this.#hub.close();
@@ -197,6 +249,12 @@ export class SqliteStore implements Store {
       this.#options.log.warn("A lease that has expired could not be revoked; tried again", { reason: String(error) });
       this.#leases.add(id, 1);
     });
+  }
+
+  #stopTimers(): void {
+    this.#progressTimer?.cancel();
+    this.#leases.stop();
+    this.#compactor?.stop();
   }
 
   #armProgress(): void {

@@ -58,7 +58,7 @@ export class WatchHub {
     }
     const watcher = new Watcher(this, request);
     if (isSingleKey(request.rangeEnd)) {
-      const key = keyText(request.key);
+      const key = watcher.range.from;
       const others = this.#byKey.get(key);
       if (others === undefined) this.#byKey.set(key, new Set([watcher]));
       else others.add(watcher);

@@ -6,6 +6,7 @@ import type { WatchHub } from "./watch-hub.ts";
 const DEFAULT_BUFFER_LIMIT = 100_000;
 /** Events in one batch, unless a single transaction has more. */
 const BATCH_EVENTS = 500;
+const BATCH_BYTES = 1024 * 1024;
 
 type Next = IteratorResult<StoreWatchBatch, undefined>;
 const DONE: Next = { done: true, value: undefined };
@@ -30,7 +31,8 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
   constructor(hub: WatchHub, request: WatchRequest) {
     this.#hub = hub;
     this.#request = request;
-    this.range = textRange(request.key, request.rangeEnd);
+    // As in etcd an empty key is the smallest one.
+    this.range = textRange(request.key.length === 0 ? Uint8Array.of(0) : request.key, request.rangeEnd);
     this.#cursor = request.startRevision || hub.revision + 1;
   }
 
@@ -44,7 +46,9 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
       this.#phase = "open";
       return yielded({ type: "created", revision: this.#hub.revision });
     }
-    if (this.#request.key.length === 0) return this.#refuse("etcdserver: key is not provided");
+    if (this.range.to !== undefined && this.range.to <= this.range.from) {
+      return this.#refuse("mvcc: watcher range is empty");
+    }
     if (this.#unreadEvents > (this.#request.bufferLimit ?? DEFAULT_BUFFER_LIMIT)) {
       return this.#refuse("the reader is too slow");
     }
@@ -116,9 +120,12 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
     if (this.#cursor < hub.firstRevision || (this.#request.prevKv && this.#cursor < hub.previousFrom)) return "history";
     const events: StoreEvent[] = [];
     let revision = 0;
-    while (this.#cursor <= hub.revision && events.length < BATCH_EVENTS) {
+    let sizeBytes = 0;
+    while (this.#cursor <= hub.revision && events.length < BATCH_EVENTS && sizeBytes < BATCH_BYTES) {
       const transaction = hub.at(this.#cursor++);
+      const before = events.length;
       if (this.#collect(transaction, events)) revision = transaction.revision;
+      for (let i = before; i < events.length; i++) sizeBytes += events[i]!.kv.value.length;
     }
     if (this.#cursor > hub.revision) this.#unreadEvents = 0;
     if (events.length === 0) return undefined;
@@ -127,8 +134,8 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
   }
 
   async #catchUp(): Promise<Next> {
-    const { key, rangeEnd, prevKv = false } = this.#request;
-    const answer = await this.#hub.history({ key, rangeEnd, fromRevision: this.#cursor, prevKv });
+    const { prevKv = false } = this.#request;
+    const answer = await this.#hub.history({ range: this.range, fromRevision: this.#cursor, prevKv });
     if (this.#phase === "ended") return DONE;
     if (answer.compactRevision !== undefined) return this.#tooOld(answer.compactRevision);
     this.#cursor = answer.nextRevision;

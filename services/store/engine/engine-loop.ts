@@ -69,8 +69,10 @@ export class EngineLoop {
       this.#engine.defragment();
       this.#answer([call.seq], undefined);
     } else if (call.verb === "snapshot") {
+      // What is committed while the copy is made may be in it as well.
+      const { revision } = this.#engine.standing();
       backup(this.#engine.database.sqlite, call.request.path, { rate: SNAPSHOT_STEP_PAGES }).then(
-        () => this.#answer([call.seq], { revision: this.#engine.standing().revision }),
+        () => this.#answer([call.seq], { revision }),
         (error: unknown) => this.#fail(call.seq, error),
       );
     }

@@ -1,5 +1,5 @@
 import type { StoreEvent } from "../../../lib/store/store.ts";
-import { inRange, keyText, textRange } from "./bytes.ts";
+import { inRange, keyText } from "./bytes.ts";
 import type { EventRow } from "./database.ts";
 import type { HistoryAnswer, HistoryRequest, Transaction } from "./protocol.ts";
 import { rowKeyValue, type State, tombstone } from "./state.ts";
@@ -31,7 +31,6 @@ export function history(state: State, request: HistoryRequest): HistoryAnswer {
   if (request.fromRevision < state.compactRevision) {
     return { transactions: [], nextRevision: request.fromRevision, compactRevision: state.compactRevision };
   }
-  const wanted = textRange(request.key, request.rangeEnd);
   const rows = state.db.sqlite.prepare("SELECT * FROM event WHERE id > ? ORDER BY id");
   const transactions: Transaction[] = [];
   let events: StoreEvent[] = [];
@@ -52,7 +51,7 @@ export function history(state: State, request: HistoryRequest): HistoryAnswer {
       }
     }
     rowCount++;
-    if (!inRange(keyText(row.key), wanted)) continue;
+    if (!inRange(keyText(row.key), request.range)) continue;
     const event = toEvent(state, row, request.prevKv);
     events.push(event);
     eventCount++;

@@ -1,5 +1,4 @@
 import type {
-  KeyValue,
   RangeRequest,
   RangeResult,
   StoreErrorCode,
@@ -7,6 +6,8 @@ import type {
   TxnRequest,
   TxnResult,
 } from "../../../lib/store/store.ts";
+
+import type { TextRange } from "./bytes.ts";
 
 /** What the engine can be asked, and what it answers. One entry per verb. */
 export interface EngineVerbs {
@@ -33,8 +34,7 @@ export type EngineCall = {
 }[EngineVerb];
 
 export interface HistoryRequest {
-  readonly key: Uint8Array;
-  readonly rangeEnd: Uint8Array | undefined;
+  readonly range: TextRange;
   readonly fromRevision: number;
   readonly prevKv: boolean;
 }
@@ -110,5 +110,3 @@ export type WorkerMessage =
   | { readonly type: "refused"; readonly message: string }
   | { readonly type: "output"; readonly output: EngineOutput }
   | { readonly type: "fatal"; readonly message: string };
-
-export type { KeyValue };

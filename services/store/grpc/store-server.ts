@@ -1,0 +1,68 @@
+import type { Log } from "../../../lib/core/log.ts";
+import type { Startable } from "../../../lib/core/startable.ts";
+import {
+  AuthDefinition,
+  ClusterDefinition,
+  KVDefinition,
+  LeaseDefinition,
+  MaintenanceDefinition,
+  WatchDefinition,
+} from "../../../lib/gen/etcd/etcdserverpb/rpc.ts";
+import { GrpcServer, type GrpcServerOptions } from "../../../lib/transport/grpc-server.ts";
+import { MAX_REQUEST_BYTES } from "../engine/request-check.ts";
+import type { SqliteStore } from "../sqlite-store.ts";
+import { authService } from "./auth-service.ts";
+import { clusterService } from "./cluster-service.ts";
+import { kvService } from "./kv-service.ts";
+import { leaseService } from "./lease-service.ts";
+import { maintenanceService } from "./maintenance-service.ts";
+import { watchService } from "./watch-service.ts";
+
+/** etcd takes messages somewhat above its request limit, so that its own error can say so. */
+const MESSAGE_OVERHEAD_BYTES = 512 * 1024;
+
+export interface StoreServerOptions {
+  /** `HOST:PORT` (port 0: a free one) or `unix:PATH`. */
+  readonly listen: string;
+  /** Absent: plain text. */
+  readonly tls?: NonNullable<GrpcServerOptions["tls"]>;
+}
+
+/** Serves a store by etcd's gRPC API. Owns the server, not the store. */
+export class StoreServer implements Startable {
+  readonly #grpc: GrpcServer;
+  readonly #options: StoreServerOptions;
+  #address = "";
+
+  constructor(components: { store: SqliteStore; log: Log }, options: StoreServerOptions) {
+    const { store, log } = components;
+    this.#options = options;
+    this.#grpc = new GrpcServer(
+      { log },
+      { maxRequestBytes: MAX_REQUEST_BYTES + MESSAGE_OVERHEAD_BYTES, ...(options.tls ? { tls: options.tls } : {}) },
+    );
+    const scheme = options.tls === undefined ? "http" : "https";
+    this.#grpc.addService(KVDefinition, kvService(store));
+    this.#grpc.addService(WatchDefinition, watchService(store));
+    this.#grpc.addService(LeaseDefinition, leaseService(store));
+    this.#grpc.addService(MaintenanceDefinition, maintenanceService(store));
+    this.#grpc.addService(AuthDefinition, authService(store));
+    const clientUrls = () => [this.#address.startsWith("unix:") ? this.#address : `${scheme}://${this.#address}`];
+    this.#grpc.addService(ClusterDefinition, clusterService(store, { clientUrls }));
+  }
+
+  /** Where clients find it, once started. */
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { listen } = this.#options;
+    const port = await this.#grpc.listen(listen);
+    this.#address = listen.startsWith("unix:") ? listen : listen.replace(/:\d+$/, `:${port}`);
+  }
+
+  stop(): Promise<void> {
+    return this.#grpc.stop();
+  }
+}

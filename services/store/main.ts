@@ -1,0 +1,62 @@
+import type { Log } from "../../lib/core/log.ts";
+import type { Startable } from "../../lib/core/startable.ts";
+import { runUntilSignal } from "../../lib/process/life-cycle.ts";
+import { makeLogger } from "../../lib/process/logger.ts";
+import { realClock } from "../../lib/process/real-clock.ts";
+import { realRandom } from "../../lib/process/real-random.ts";
+import { StoreServer, type StoreServerOptions } from "./grpc/store-server.ts";
+import { openStore } from "./open-store.ts";
+import { restoreSnapshot } from "./restore.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import type { OpenStoreOptions } from "./store-options.ts";
+
+export interface StoreRoleOptions extends StoreServerOptions {
+  readonly store: Omit<OpenStoreOptions, "clock" | "random" | "log" | "onFatal">;
+  /** Told the address once it can be reached. */
+  readonly listening: (address: string) => void;
+}
+
+/** What the process ends with when the store can no longer promise anything (invariant 8). */
+const FATAL_EXIT_CODE = 70;
+
+/** The store and its server, as one thing to start and stop. */
+class StoreRole implements Startable {
+  readonly #log: Log;
+  readonly #options: StoreRoleOptions;
+  #store: SqliteStore | undefined;
+  #server: StoreServer | undefined;
+
+  constructor(components: { log: Log }, options: StoreRoleOptions) {
+    this.#log = components.log;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#store = await openStore({
+      ...this.#options.store,
+      clock: realClock,
+      random: realRandom,
+      log: this.#log,
+      onFatal: () => process.exit(FATAL_EXIT_CODE),
+    });
+    this.#server = new StoreServer({ store: this.#store, log: this.#log }, this.#options);
+    await this.#server.start();
+    this.#options.listening(this.#server.address);
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    await this.#store?.close();
+  }
+}
+
+/** Serves the store until a signal; resolves to the exit status. */
+export function runStoreRole(options: StoreRoleOptions): Promise<number> {
+  const log = makeLogger("info").child({ role: "store" });
+  return runUntilSignal(new StoreRole({ log }, options), log);
+}
+
+/** Makes a data directory from a snapshot file; resolves to the revision that the store goes on from. */
+export async function restoreStore(options: { file: string; dataDir: string }): Promise<number> {
+  return (await restoreSnapshot(options, realRandom)).revision;
+}
