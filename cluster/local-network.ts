@@ -1,5 +1,6 @@
 import { type Cidr, parseCidr } from "../lib/core/cidr.ts";
 import { CommandError, type RunCommand, withPrefix } from "../lib/process/command.ts";
+import { uplinkMtu } from "../node-agent/network/uplink-mtu.ts";
 import { closeForwarding, openForwarding } from "./forward-firewall.ts";
 import { acquireForwarding, releaseForwarding } from "./ip-forwarding.ts";
 import type { NetworkPlan } from "./network-plan.ts";
@@ -106,8 +107,9 @@ export class LocalNetwork {
 
   async #join(plan: NetworkPlan): Promise<void> {
     const name = plan.machineInterface;
+    const mtu = await uplinkMtu(this.#run);
     const machine = [
-      `link add ${name} type veth peer name ${NODE_INTERFACE} netns ${plan.namespace}`,
+      `link add ${name} mtu ${mtu} type veth peer name ${NODE_INTERFACE} mtu ${mtu} netns ${plan.namespace}`,
       `addr add ${plan.machineAddress}/${plan.linkPrefixLength} dev ${name}`,
       `link set ${name} up`,
       // Not "replace": when two clusters chose one range at one moment, only one of them gets this route.

@@ -27,16 +27,15 @@ export class CommandError extends Error {
   }
 }
 
-/** System programs live in sbin, which a user's PATH often lacks. */
-function systemPath(): string {
-  return `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+/** This process's environment for programs of the system, which live in sbin too: a user's PATH often lacks that. */
+export function commandEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`, LC_ALL: "C" };
 }
 
 /** Runs programs of this machine in the namespaces of this process. */
 export const runCommand: RunCommand = (argv, input) =>
   new Promise((resolve, reject) => {
-    const env = { ...process.env, PATH: systemPath(), LC_ALL: "C" };
-    const child = spawn(argv[0] ?? "", argv.slice(1), { env, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(argv[0] ?? "", argv.slice(1), { env: commandEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

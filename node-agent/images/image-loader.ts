@@ -75,6 +75,12 @@ export class ImageLoader {
     return loaded;
   }
 
+  /** True when the runtime has an image of this name. */
+  async has(name: string): Promise<boolean> {
+    const image = { image: name, annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
+    return (await this.#cri.imageStatus({ image, verbose: false })).image !== undefined;
+  }
+
   async #loadOne(image: ArchivedImage): Promise<LoadedImage[]> {
     const lease = `keelson-load-${this.#parts.random.uuid()}`;
     const call = { metadata: { "containerd-namespace": NAMESPACE, "containerd-lease": lease } };
@@ -197,10 +203,7 @@ export class ImageLoader {
   async #untilVisible(name: string): Promise<void> {
     const { clock } = this.#parts;
     const endMs = clock.monotonicMs() + VISIBLE_LIMIT_MS;
-    const image = { image: name, annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
-    for (;;) {
-      const status = await this.#cri.imageStatus({ image, verbose: false });
-      if (status.image !== undefined) return;
+    while (!(await this.has(name))) {
       if (clock.monotonicMs() > endMs) throw new Error(`${name} is loaded, but the runtime does not list it`);
       await clock.sleep(POLL_MS);
     }

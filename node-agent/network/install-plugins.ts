@@ -14,10 +14,18 @@ export interface PluginInstallation {
   readonly compileCacheDir: string;
 }
 
-export interface PodNetwork {
+export interface PodNetworkConfig {
   /** The node's range, in which the bridge has the first address. */
   readonly podCidr: string;
   readonly mtu: number;
+}
+
+/** A network configuration list of the CNI specification. */
+export interface NetworkConfig {
+  readonly cniVersion: string;
+  readonly cniVersions: readonly string[];
+  readonly name: string;
+  readonly plugins: readonly (Readonly<Record<string, unknown>> & { readonly type: string })[];
 }
 
 export const PLUGINS = ["bridge", "host-local", "loopback"] as const;
@@ -29,7 +37,7 @@ const CONFLIST_FILE = "10-keelson.conflist";
  * Puts the plugins as executables into `binDir` and the network's configuration into `confDir`. The configuration comes
  * last and at once, since a runtime that watches the folder takes its presence for "the network is ready".
  */
-export function installPlugins(installation: PluginInstallation, network: PodNetwork): void {
+export function installPlugins(installation: PluginInstallation, network: PodNetworkConfig): void {
   for (const dir of [installation.binDir, installation.confDir, installation.reservationsDir]) {
     mkdirSync(dir, { recursive: true });
   }
@@ -39,8 +47,8 @@ export function installPlugins(installation: PluginInstallation, network: PodNet
   writeWhole(join(installation.confDir, CONFLIST_FILE), `${conflist}\n`, 0o644);
 }
 
-/** The network as a list of plugins. libcni of containerd 1.6 knows versions up to 1.0.0. */
-export function networkConfig(reservationsDir: string, network: PodNetwork): Record<string, unknown> {
+/** The network as a list of plugins. libcni of containerd 1.6 knows versions up to 1.0.0, and ignores `cniVersions`. */
+export function networkConfig(reservationsDir: string, network: PodNetworkConfig): NetworkConfig {
   const ipam = { type: "host-local", ranges: [[{ subnet: network.podCidr }]], dataDir: reservationsDir };
   const bridge = {
     type: "bridge",
@@ -50,7 +58,7 @@ export function networkConfig(reservationsDir: string, network: PodNetwork): Rec
     mtu: network.mtu,
     ipam,
   };
-  return { cniVersion: "1.0.0", name: NETWORK_NAME, plugins: [bridge] };
+  return { cniVersion: "1.0.0", cniVersions: ["1.0.0", "1.1.0"], name: NETWORK_NAME, plugins: [bridge] };
 }
 
 /** A shell that turns into Node costs a millisecond; Node finds its compile cache by environment only. */

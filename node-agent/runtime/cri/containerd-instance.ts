@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
-import { CommandError, type RunCommand } from "../../../lib/process/command.ts";
+import { CommandError, commandEnvironment, type RunCommand } from "../../../lib/process/command.ts";
 import { type ContainerdConfig, containerdToml, socketPath } from "./containerd-config.ts";
 import { endLeftovers } from "./containerd-leftovers.ts";
 import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
@@ -24,6 +24,7 @@ export interface ContainerdInstanceOptions {
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 const POLL_MS = 10;
+const SNAPSHOTTER_FILE = "snapshotter";
 
 /**
  * One containerd that belongs to one node. It runs apart from the process that starts it: when that process ends, however
@@ -110,6 +111,7 @@ export class ContainerdInstance {
         detached: true,
         stdio: ["ignore", log, log],
         cwd: "/",
+        env: commandEnvironment(),
       });
       child.on("error", (error) => this.#parts.log.error("containerd cannot be started", { error: error.message }));
       child.unref();
@@ -144,8 +146,8 @@ export class ContainerdInstance {
 
   /** Chosen once per root directory, since unpacked images belong to a snapshotter. */
   async #snapshotter(): Promise<ContainerdConfig["snapshotter"]> {
-    const file = join(this.#options.config.rootDir, "snapshotter");
-    if (existsSync(file)) return readFileSync(file, "utf8").trim() === "native" ? "native" : "overlayfs";
+    const file = join(this.#options.config.rootDir, SNAPSHOTTER_FILE);
+    if (existsSync(file)) return readSnapshotter(this.#options.config);
     const chosen = (await this.#overlayWorks()) ? "overlayfs" : "native";
     writeFileSync(file, `${chosen}\n`);
     return chosen;
@@ -169,6 +171,11 @@ export class ContainerdInstance {
       rmSync(base, { recursive: true, force: true });
     }
   }
+}
+
+/** The snapshotter of an instance that has been started before. */
+export function readSnapshotter({ rootDir }: Pick<ContainerdConfig, "rootDir">): ContainerdConfig["snapshotter"] {
+  return readFileSync(join(rootDir, SNAPSHOTTER_FILE), "utf8").trim() === "native" ? "native" : "overlayfs";
 }
 
 function accepts(path: string): Promise<boolean> {
