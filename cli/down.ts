@@ -1,9 +1,11 @@
 import { existsSync, rmSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
+import { ContainerNode } from "../cluster/container-node.ts";
 import { LocalNetwork } from "../cluster/local-network.ts";
-import { stopNodeProcesses } from "../cluster/node-processes.ts";
+import { silentLog } from "../lib/core/log.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
+import { realRandom } from "../lib/process/real-random.ts";
 import { stopProcess } from "./cluster-process.ts";
 import { type Command, parseFlags, stringFlag } from "./command.ts";
 import { DataDir } from "./data-dir.ts";
@@ -40,7 +42,8 @@ export const downCommand: Command = {
 export async function stopCluster(dataDir: DataDir, record: ClusterRecord): Promise<boolean> {
   const wasRunning = await stopProcess(dataDir, STOP_LIMIT_MS, (ms) => realClock.sleep(ms));
   if (record.runtime === "containerd") {
-    await stopNodeProcesses(dataDir.path, record);
+    const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
+    await new ContainerNode(parts, dataDir.path, record).stop();
     if (record.network !== undefined) await new LocalNetwork(runCommand).remove(record.network);
   }
   return wasRunning;

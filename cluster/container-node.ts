@@ -1,0 +1,107 @@
+import { rmSync } from "node:fs";
+import path from "node:path";
+import type { Clock } from "../lib/core/clock.ts";
+import type { Log } from "../lib/core/log.ts";
+import type { Random } from "../lib/core/random.ts";
+import type { RunCommand } from "../lib/process/command.ts";
+import { GrpcChannel } from "../lib/transport/grpc-client.ts";
+import { buildPauseImage, buildTestImage, PAUSE_IMAGE_NAME } from "../node-agent/images/busybox-image.ts";
+import { ImageLoader, type LoadedImage } from "../node-agent/images/image-loader.ts";
+import { type ByteSource, memorySource } from "../node-agent/images/tar-archive.ts";
+import { installPlugins } from "../node-agent/network/install-plugins.ts";
+import { ContainerdInstance, readSnapshotter } from "../node-agent/runtime/cri/containerd-instance.ts";
+import type { ClusterRecord } from "./cluster-record.ts";
+
+const SOURCES = path.resolve(import.meta.dirname, "..");
+/** A veth carries whatever its ends agree on; this is what every outside link takes. */
+const POD_MTU = 1_500;
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+export interface ContainerNodeParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly run: RunCommand;
+}
+
+/** What a node with real containers has around its agent: CNI plugins, a containerd of its own, the sandbox image. */
+export class ContainerNode {
+  readonly #parts: ContainerNodeParts;
+  readonly #folder: string;
+  readonly #stateDir: string;
+  readonly #containerd: ContainerdInstance;
+
+  constructor(parts: ContainerNodeParts, dataDir: string, record: ClusterRecord) {
+    this.#parts = parts;
+    this.#folder = path.join(dataDir, "containerd");
+    // Short, since sockets are in it, and gone after a reboot together with what it describes.
+    this.#stateDir = path.join("/run/keelson", record.id);
+    this.#containerd = new ContainerdInstance(parts, {
+      config: {
+        rootDir: path.join(this.#folder, "root"),
+        stateDir: path.join(this.#stateDir, "containerd"),
+        cniBinDir: path.join(this.#folder, "cni", "bin"),
+        cniConfDir: path.join(this.#folder, "cni", "net.d"),
+        sandboxImage: PAUSE_IMAGE_NAME,
+      },
+      logFile: path.join(this.#folder, "containerd.log"),
+    });
+  }
+
+  get socketPath(): string {
+    return this.#containerd.socketPath;
+  }
+
+  /** The pod network's plugins first: containerd takes their configuration for "the network is ready". */
+  async start(podCidr: string): Promise<void> {
+    const cni = path.join(this.#folder, "cni");
+    installPlugins(
+      {
+        sourceDir: path.join(SOURCES, "cni-plugins"),
+        binDir: path.join(cni, "bin"),
+        confDir: path.join(cni, "net.d"),
+        reservationsDir: path.join(cni, "addresses"),
+        nodePath: process.execPath,
+        compileCacheDir: path.join(SOURCES, ".cache", "compile"),
+      },
+      { podCidr, mtu: POD_MTU },
+    );
+    await this.#containerd.start();
+    await this.#withLoader(async (loader) => {
+      if (!(await loader.has(PAUSE_IMAGE_NAME))) await loader.load(memorySource(buildPauseImage().archive));
+    });
+  }
+
+  /** Ends containerd with everything that it runs. Works from the folders alone. */
+  async stop(): Promise<void> {
+    await this.#containerd.stop();
+    rmSync(this.#stateDir, { recursive: true, force: true });
+  }
+
+  loadImages(source: ByteSource): Promise<LoadedImage[]> {
+    return this.#withLoader((loader) => loader.load(source));
+  }
+
+  /** Builds the test image of busybox and loads it; resolves to its name. */
+  async loadTestImage(): Promise<string> {
+    const image = await buildTestImage(this.#parts.run);
+    await this.loadImages(memorySource(image.archive));
+    return image.name;
+  }
+
+  async #withLoader<T>(use: (loader: ImageLoader) => Promise<T>): Promise<T> {
+    const channel = new GrpcChannel({ target: `unix://${this.socketPath}` });
+    try {
+      const architecture = ARCHITECTURES[process.arch] ?? process.arch;
+      const snapshotter = readSnapshotter({ rootDir: path.join(this.#folder, "root") });
+      return await use(
+        new ImageLoader(
+          { channel, clock: this.#parts.clock, random: this.#parts.random },
+          { snapshotter, architecture },
+        ),
+      );
+    } finally {
+      channel.close();
+    }
+  }
+}
