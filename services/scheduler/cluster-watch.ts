@@ -1,0 +1,104 @@
+import type { InformerHandler } from "../../lib/controller/informer.ts";
+import type { Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
+import type { NodeTable } from "./nodes/node-table.ts";
+import { podInfoOf } from "./nodes/pod-info.ts";
+import type { ClusterEvent } from "./plugins/filter.ts";
+import type { SchedulingQueue } from "./queue/scheduling-queue.ts";
+
+/** Carries what happens in the cluster into the table and the queue. */
+export class ClusterWatch {
+  readonly nodes: InformerHandler<Node>;
+  readonly pods: InformerHandler<Pod>;
+  private readonly table: NodeTable;
+  private readonly queue: SchedulingQueue;
+  private readonly schedulerName: string;
+
+  constructor(components: { table: NodeTable; queue: SchedulingQueue; schedulerName: string }) {
+    this.table = components.table;
+    this.queue = components.queue;
+    this.schedulerName = components.schedulerName;
+    this.nodes = {
+      added: (node) => this.nodeAdded(node),
+      updated: (node, old) => this.nodeUpdated(node, old),
+      deleted: (node) => this.table.removeNode(node.metadata?.name ?? ""),
+    };
+    this.pods = {
+      added: (pod) => this.podSeen(pod, undefined),
+      updated: (pod, old) => this.podSeen(pod, old),
+      deleted: (pod) => this.podGone(pod),
+    };
+  }
+
+  private nodeAdded(node: Node): void {
+    this.table.setNode(node);
+    this.queue.wake("node-added");
+  }
+
+  private nodeUpdated(node: Node, old: Node): void {
+    this.table.setNode(node);
+    for (const event of nodeEvents(node, old)) this.queue.wake(event);
+  }
+
+  private podSeen(pod: Pod, old: Pod | undefined): void {
+    const uid = pod.metadata?.uid ?? "";
+    const nodeName = pod.spec?.nodeName;
+    const key = podInfoOf(pod).key;
+    if (isTerminal(pod)) {
+      this.podGone(pod);
+      return;
+    }
+    if (nodeName !== undefined) {
+      this.queue.remove(key);
+      const unchanged = old?.spec?.nodeName === nodeName && sameText(old.spec, pod.spec);
+      if (unchanged) return;
+      this.table.addPod(podInfoOf(pod), nodeName);
+      if (old?.spec?.nodeName === nodeName) this.queue.wake("pod-freed");
+      return;
+    }
+    if (!this.isOurs(pod)) {
+      this.queue.remove(key);
+      return;
+    }
+    const unchanged = old !== undefined && sameText(old.spec, pod.spec) && sameText(labelsOf(old), labelsOf(pod));
+    if (!unchanged && !this.table.isPlaced(uid)) this.queue.put(podInfoOf(pod));
+  }
+
+  private podGone(pod: Pod): void {
+    const uid = pod.metadata?.uid ?? "";
+    const { namespace, name } = pod.metadata ?? {};
+    this.queue.remove(`${namespace}/${name}`);
+    if (!this.table.isPlaced(uid)) return;
+    this.table.removePod(uid);
+    this.queue.wake("pod-freed");
+  }
+
+  /** To be placed by us, now. */
+  private isOurs(pod: Pod): boolean {
+    return (
+      (pod.spec?.schedulerName ?? "default-scheduler") === this.schedulerName &&
+      pod.metadata?.deletionTimestamp === undefined &&
+      (pod.spec?.schedulingGates?.length ?? 0) === 0
+    );
+  }
+}
+
+function nodeEvents(node: Node, old: Node): ClusterEvent[] {
+  const events: ClusterEvent[] = [];
+  if (!sameText(node.status?.allocatable, old.status?.allocatable)) events.push("node-allocatable");
+  if (!sameText(node.metadata?.labels, old.metadata?.labels)) events.push("node-labels");
+  if (!sameText(node.spec?.taints, old.spec?.taints)) events.push("node-taints");
+  if (node.spec?.unschedulable !== old.spec?.unschedulable) events.push("node-schedulable");
+  return events;
+}
+
+function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+function labelsOf(pod: Pod): unknown {
+  return pod.metadata?.labels;
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
