@@ -129,6 +129,7 @@ export interface DefaultRule {
   default: Default | undefined;
 }
 
+/** The string at this path, from the message that holds the field, is one of the values. */
 export interface Condition {
   path: string;
   values: string[];
