@@ -1,0 +1,251 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { Log } from "../../../lib/core/log.ts";
+import {
+  type Container,
+  ImageServiceDefinition,
+  ImageSpec,
+  ListContainersRequest,
+  ListPodSandboxRequest,
+  PullImageRequest,
+  RuntimeServiceDefinition,
+} from "../../../lib/gen/runtime/v1/api.ts";
+import { GrpcChannel, type ServiceClient } from "../../../lib/transport/grpc-client.ts";
+import {
+  type ContainerSpec,
+  type ContainerState,
+  type ExecResult,
+  type ImageCredentials,
+  type ImageRecord,
+  isNotFound,
+  LABELS,
+  type LogFile,
+  type PodIdentity,
+  type PodState,
+  type Runtime,
+  type RuntimeHealth,
+  type RuntimeVersion,
+  type SandboxSpec,
+  type SandboxState,
+} from "../runtime.ts";
+import { containerStateOf, imageRecordOf, podIdentities, sandboxStateOf } from "./cri-answers.ts";
+import { translated, unlessGone } from "./cri-error.ts";
+import { containerConfig, sandboxConfig } from "./cri-requests.ts";
+import { openLogFile, removeLogFiles, rotateLogFile } from "./log-files.ts";
+import { Relist, type RuntimeLists } from "./relist.ts";
+
+export interface CriRuntimeOptions {
+  readonly socketPath: string;
+}
+
+/** Reads answer soon or not at all; what makes or ends something may take as long as the kernel and the network plugin do. */
+const READ_TIMEOUT_MS = 10_000;
+const WRITE_TIMEOUT_MS = 120_000;
+const SANDBOX_TIMEOUT_MS = 240_000;
+const EXEC_MARGIN_MS = 5_000;
+
+/** Pods through CRI v1 on a unix socket (containerd, CRI-O). */
+export class CriRuntime implements Runtime {
+  readonly #clock: Clock;
+  readonly #channel: GrpcChannel;
+  readonly #runtime: ServiceClient<typeof RuntimeServiceDefinition>;
+  readonly #images: ServiceClient<typeof ImageServiceDefinition>;
+  readonly #relist: Relist;
+  #name = "containerd";
+
+  constructor(components: { clock: Clock; log: Log }, options: CriRuntimeOptions) {
+    this.#clock = components.clock;
+    this.#channel = new GrpcChannel({ target: `unix://${options.socketPath}` });
+    this.#runtime = this.#channel.client(RuntimeServiceDefinition);
+    this.#images = this.#channel.client(ImageServiceDefinition);
+    this.#relist = new Relist(components, () => this.#lists({}));
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  async start(): Promise<void> {
+    // A runtime that is away now is waited for by everything that asks it.
+    await this.version().catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    await this.#relist.stop();
+    this.#channel.close();
+  }
+
+  async version(): Promise<RuntimeVersion> {
+    const answer = await translated(this.#runtime.version({ version: "v1" }, READ));
+    if (answer.runtimeName !== "") this.#name = answer.runtimeName;
+    return { name: answer.runtimeName, version: answer.runtimeVersion.replace(/^v/, "") };
+  }
+
+  async health(): Promise<RuntimeHealth> {
+    const { status } = await translated(this.#runtime.status({ verbose: false }, READ));
+    const conditions = status?.conditions ?? [];
+    const find = (type: string) => conditions.find((condition) => condition.type === type);
+    const problems = ["RuntimeReady", "NetworkReady"].flatMap((type) => {
+      const condition = find(type);
+      if (condition?.status === true) return [];
+      return [`container runtime ${type}=false reason:${condition?.reason} message:${condition?.message}`];
+    });
+    return {
+      runtimeReady: find("RuntimeReady")?.status === true,
+      networkReady: find("NetworkReady")?.status === true,
+      message: problems.join(", "),
+    };
+  }
+
+  async listPods(): Promise<readonly PodIdentity[]> {
+    const { sandboxes, containers } = await this.#lists({});
+    return podIdentities(sandboxes, containers);
+  }
+
+  async readPod(podUid: string): Promise<PodState> {
+    const lists = await this.#lists({ [LABELS.podUid]: podUid });
+    const sandboxIds = new Set(lists.sandboxes.map((sandbox) => sandbox.id));
+    const [sandboxes, containers] = await Promise.all([
+      Promise.all(lists.sandboxes.map((listed) => this.#sandbox(listed))),
+      Promise.all(lists.containers.map((listed) => this.#container(listed, sandboxIds))),
+    ]);
+    return {
+      sandboxes: sandboxes.filter((each) => each !== undefined).sort((a, b) => b.attempt - a.attempt),
+      containers: containers
+        .filter((each) => each !== undefined)
+        .sort((a, b) => b.createdAtMs - a.createdAtMs || b.attempt - a.attempt),
+    };
+  }
+
+  watch(listener: (podUid: string) => void): () => void {
+    return this.#relist.watch(listener);
+  }
+
+  async runSandbox(spec: SandboxSpec): Promise<string> {
+    await mkdir(spec.logDirectory, { recursive: true, mode: 0o755 });
+    const request = { config: sandboxConfig(spec), runtimeHandler: "" };
+    const { podSandboxId } = await translated(this.#runtime.runPodSandbox(request, { timeoutMs: SANDBOX_TIMEOUT_MS }));
+    return podSandboxId;
+  }
+
+  stopSandbox(sandboxId: string): Promise<void> {
+    return unlessGone(this.#runtime.stopPodSandbox({ podSandboxId: sandboxId }, WRITE));
+  }
+
+  removeSandbox(sandboxId: string): Promise<void> {
+    return unlessGone(this.#runtime.removePodSandbox({ podSandboxId: sandboxId }, WRITE));
+  }
+
+  async createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string> {
+    await mkdir(dirname(join(sandbox.logDirectory, spec.logPath)), { recursive: true, mode: 0o755 });
+    const request = {
+      podSandboxId: sandboxId,
+      config: containerConfig(spec, sandbox),
+      sandboxConfig: sandboxConfig(sandbox),
+    };
+    return (await translated(this.#runtime.createContainer(request, WRITE))).containerId;
+  }
+
+  async startContainer(containerId: string): Promise<void> {
+    await translated(this.#runtime.startContainer({ containerId }, WRITE));
+  }
+
+  async stopContainer(containerId: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const timeoutMs = graceSeconds * 1_000 + WRITE_TIMEOUT_MS;
+    const options = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+    await unlessGone(this.#runtime.stopContainer({ containerId, timeout: BigInt(graceSeconds) }, options));
+  }
+
+  async removeContainer(containerId: string): Promise<void> {
+    const path = await this.#logPath(containerId);
+    await unlessGone(this.#runtime.removeContainer({ containerId }, WRITE));
+    await removeLogFiles(path);
+  }
+
+  async exec(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
+    const timeoutMs = timeoutSeconds * 1_000 + EXEC_MARGIN_MS;
+    const request = { containerId, cmd: [...command], timeout: BigInt(timeoutSeconds) };
+    const { exitCode, stdout, stderr } = await translated(this.#runtime.execSync(request, { timeoutMs }));
+    return { exitCode, stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8") };
+  }
+
+  async listImages(): Promise<readonly ImageRecord[]> {
+    const { images } = await translated(this.#images.listImages({ filter: undefined }, READ));
+    return images.map(imageRecordOf);
+  }
+
+  async findImage(reference: string): Promise<ImageRecord | undefined> {
+    const image = ImageSpec.fromPartial({ image: reference });
+    const answer = await translated(this.#images.imageStatus({ image, verbose: false }, READ));
+    return answer.image === undefined || answer.image.id === "" ? undefined : imageRecordOf(answer.image);
+  }
+
+  async pullImage(reference: string, credentials: ImageCredentials | undefined, signal: AbortSignal): Promise<string> {
+    const request = PullImageRequest.fromPartial({
+      image: { image: reference },
+      ...(credentials === undefined ? {} : { auth: { ...credentials } }),
+    });
+    return (await translated(this.#images.pullImage(request, { signal }))).imageRef;
+  }
+
+  openLog(container: ContainerState): Promise<LogFile | undefined> {
+    return openLogFile(container.logPath);
+  }
+
+  async rotateLog(container: ContainerState, maxBytes: number, maxFiles: number): Promise<void> {
+    const stamp = new globalThis.Date(this.#clock.nowMs())
+      .toISOString()
+      .replace(/[-:]/g, "")
+      .replace("T", "-")
+      .slice(0, 15);
+    const reopen = async () => {
+      await translated(this.#runtime.reopenContainerLog({ containerId: container.id }, WRITE));
+    };
+    await rotateLogFile(container.logPath, { maxBytes, maxFiles, stamp }, reopen);
+  }
+
+  async #lists(labelSelector: Record<string, string>): Promise<RuntimeLists> {
+    const [{ items }, { containers }] = await Promise.all([
+      translated(this.#runtime.listPodSandbox(ListPodSandboxRequest.fromPartial({ filter: { labelSelector } }), READ)),
+      translated(this.#runtime.listContainers(ListContainersRequest.fromPartial({ filter: { labelSelector } }), READ)),
+    ]);
+    return { sandboxes: items, containers };
+  }
+
+  /** Undefined when it went between the list and this call. */
+  async #sandbox(listed: RuntimeLists["sandboxes"][number]): Promise<SandboxState | undefined> {
+    try {
+      const request = { podSandboxId: listed.id, verbose: false };
+      const { status } = await translated(this.#runtime.podSandboxStatus(request, READ));
+      return sandboxStateOf(listed, status);
+    } catch (thrown) {
+      if (isNotFound(thrown)) return undefined;
+      throw thrown;
+    }
+  }
+
+  async #container(listed: Container, sandboxIds: ReadonlySet<string>): Promise<ContainerState | undefined> {
+    try {
+      const request = { containerId: listed.id, verbose: false };
+      const { status } = await translated(this.#runtime.containerStatus(request, READ));
+      return status === undefined ? undefined : containerStateOf(listed, status, sandboxIds);
+    } catch (thrown) {
+      if (isNotFound(thrown)) return undefined;
+      throw thrown;
+    }
+  }
+
+  async #logPath(containerId: string): Promise<string> {
+    try {
+      const { status } = await translated(this.#runtime.containerStatus({ containerId, verbose: false }, READ));
+      return status?.logPath ?? "";
+    } catch (thrown) {
+      if (isNotFound(thrown)) return "";
+      throw thrown;
+    }
+  }
+}
+
+const READ = { timeoutMs: READ_TIMEOUT_MS };
+const WRITE = { timeoutMs: WRITE_TIMEOUT_MS };
