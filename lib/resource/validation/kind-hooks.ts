@@ -1,0 +1,43 @@
+import { bindingRules, configMapRules, namespaceRules, nodeRules, secretRules } from "./hooks/core-rules.ts";
+import { podRules } from "./hooks/pod-rules.ts";
+import { coreEventRules, eventRules, leaseRules, priorityClassRules } from "./hooks/policy-rules.ts";
+import { serviceRules } from "./hooks/service-rules.ts";
+import {
+  controllerRevisionRules,
+  daemonSetRules,
+  deploymentRules,
+  podTemplateRules,
+  replicaSetRules,
+  replicationControllerRules,
+  statefulSetRules,
+} from "./hooks/workload-rules.ts";
+import type { KindRules } from "./kind-rules.ts";
+
+/** By `group/Kind`; the core group is empty. */
+const hooks: ReadonlyMap<string, KindRules> = new Map<string, KindRules>([
+  ["/Binding", bindingRules],
+  ["/ConfigMap", configMapRules],
+  ["/Event", coreEventRules],
+  ["/Namespace", namespaceRules],
+  ["/Node", nodeRules],
+  ["/Pod", podRules],
+  ["/PodTemplate", podTemplateRules],
+  ["/ReplicationController", replicationControllerRules],
+  ["/Secret", secretRules],
+  ["/Service", serviceRules],
+  ["apps/ControllerRevision", controllerRevisionRules],
+  ["apps/DaemonSet", daemonSetRules],
+  ["apps/Deployment", deploymentRules],
+  ["apps/ReplicaSet", replicaSetRules],
+  ["apps/StatefulSet", statefulSetRules],
+  ["coordination.k8s.io/Lease", leaseRules],
+  ["events.k8s.io/Event", eventRules],
+  ["scheduling.k8s.io/PriorityClass", priorityClassRules],
+]);
+
+const none: KindRules = {};
+
+/** What the hook of a kind knows; kinds without one are held to their annotations alone. */
+export function kindRules(kind: { readonly group: string; readonly kind: string }): KindRules {
+  return hooks.get(`${kind.group}/${kind.kind}`) ?? none;
+}
