@@ -58,7 +58,7 @@ export function containerStatusOf(
     ...(isReady ? { ready: true } : {}),
     // invariant 43: the count never falls, also when older records are gone.
     ...positive("restartCount", Math.max(latest.attempt, Number(old?.restartCount ?? 0))),
-    image: latest.image === "" ? (container.image ?? "") : latest.image,
+    image: latest.image === "" || latest.image.startsWith("sha256:") ? (container.image ?? "") : latest.image,
     ...(latest.imageRef === "" ? {} : { imageID: latest.imageRef }),
     containerID: `${sources.runtimeName}://${latest.id}`,
     started,

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { leases, nodes } from "../lib/gen/k8s/resources.ts";
+import { SimulatedNode } from "./testkit/simulated-node.ts";
+
+describe("a simulated node", () => {
+  let node: SimulatedNode;
+  beforeEach(async () => {
+    node = new SimulatedNode();
+    await node.start();
+  });
+  afterEach(async () => {
+    await node.agent.stop();
+    expect(node.clock.pendingTimers).toBe(0);
+    expect(node.api.openWatches).toBe(0);
+  });
+
+  test("registers itself, Ready, and renews its lease every 10 seconds", async () => {
+    await node.clock.advance(0);
+    const registered = await node.api.get(nodes, { name: "n1" });
+    expect(registered.metadata?.labels).toMatchObject({ "kubernetes.io/hostname": "n1", "kubernetes.io/os": "linux" });
+    expect(registered.status?.conditions?.find((each) => each.type === "Ready")?.status).toBe("True");
+    expect(registered.status?.allocatable).toMatchObject({ pods: "110" });
+    const renewTime = async () =>
+      (await node.api.get(leases, { namespace: "kube-node-lease", name: "n1" })).spec?.renewTime;
+    const first = await renewTime();
+    await node.clock.advance(10_000);
+    const second = await renewTime();
+    expect(Date.parse(second ?? "") - Date.parse(first ?? "")).toBe(10_000);
+  });
+
+  test("brings a pod to Running and Ready, and tells so", async () => {
+    await node.createPod("web");
+    const pod = await node.until("web", (each) => each.status?.phase === "Running");
+    expect(pod.status).toMatchObject({
+      phase: "Running",
+      hostIP: "10.0.0.1",
+      podIP: "10.1.0.2",
+      qosClass: "BestEffort",
+    });
+    const [status] = pod.status?.containerStatuses ?? [];
+    expect(status).toMatchObject({ name: "web", ready: true, started: true, image: "example/web:1" });
+    expect(status?.containerID).toMatch(/^simulated:\/\/[0-9a-f]{64}$/);
+    expect(status?.state?.running?.startedAt).toBe("2026-01-01T00:00:00Z");
+    const conditions = Object.fromEntries((pod.status?.conditions ?? []).map((each) => [each.type, each.status]));
+    expect(conditions).toEqual({
+      PodReadyToStartContainers: "True",
+      Initialized: "True",
+      Ready: "True",
+      ContainersReady: "True",
+      PodScheduled: "True",
+    });
+    await node.clock.advance(0);
+    expect(await node.events()).toEqual([
+      "Normal Starting Starting kubelet.",
+      "Normal NodeReady Node n1 status is now: NodeReady",
+      'Normal Pulling Pulling image "example/web:1"',
+      'Normal Pulled Successfully pulled image "example/web:1" in 0ms (0ms including waiting). Image size: 1000000 bytes.',
+      "Normal Created Container created",
+      "Normal Started Container started",
+    ]);
+  });
+});
