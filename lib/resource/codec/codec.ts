@@ -7,7 +7,7 @@ import { copyPlain } from "./json-copy.ts";
 import { parseText, scanText } from "./json-text.ts";
 import { JsonWalk } from "./json-walk.ts";
 import { messageCodec } from "./message-codec.ts";
-import { withRawAsText } from "./raw-source.ts";
+import { type RawSources, rawSources } from "./raw-source.ts";
 import type { NormalObject, ObjectBody } from "./value-codec.ts";
 import { WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -43,16 +43,20 @@ export class Codec {
 
   /** Reads a JSON body. */
   decodeJson(schema: MessageSchema, body: Uint8Array | string): Decoded {
+    const { colons, needsCare } = scanText(body, this.#limits.maxDepth);
     const text = typeof body === "string" ? body : textOfBody(body);
-    const { colons, needsCare } = scanText(text, this.#limits.maxDepth);
-    const rawAsText = withRawAsText(text, schema, needsCare);
-    const scannedText = rawAsText ?? text;
-    const value = parseText(scannedText, needsCare);
-    const walk = new JsonWalk({ rawAsText: rawAsText !== undefined, maxElements: this.#limits.maxElements });
+    const value = parseText(text, needsCare);
+    let raw: RawSources | undefined;
+    const walk = new JsonWalk(this.#limits.maxElements, () => {
+      raw ??= rawSources(text, schema);
+      return raw.byPath;
+    });
     const object = messageCodec(schema).fromJson(value, walk) as NormalObject;
-    const exact = walk.members === colons && rawAsText === undefined;
-    const duplicates = exact ? [] : duplicateFields(scannedText);
-    return { object, unknownFields: walk.unknownFields, duplicateFields: outside(duplicates, walk.unknownFields) };
+    // As many members as were written: none twice.
+    const duplicates = walk.members + (raw?.colons ?? 0) === colons ? [] : duplicateFields(text);
+    const { unknownFields } = walk;
+    const hidden = duplicates.length === 0 ? [] : [...unknownFields, ...(raw?.byPath.keys() ?? [])];
+    return { object, unknownFields, duplicateFields: outside(duplicates, hidden) };
   }
 
   /** Reads one YAML document, with the meaning that Kubernetes gives to plain scalars. */
@@ -80,7 +84,7 @@ export class Codec {
   }
 
   #fromValue(schema: MessageSchema, value: unknown): Decoded {
-    const walk = new JsonWalk({ rawAsText: false, maxElements: this.#limits.maxElements });
+    const walk = new JsonWalk(this.#limits.maxElements);
     const object = messageCodec(schema).fromJson(value, walk) as NormalObject;
     return { object, unknownFields: walk.unknownFields, duplicateFields: [] };
   }
@@ -139,12 +143,9 @@ function textOfBody(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
 }
 
-/** The duplicates that are not within an unknown member: nothing looks into those. */
-function outside(duplicates: readonly string[], unknownFields: readonly string[]): readonly string[] {
-  if (duplicates.length === 0 || unknownFields.length === 0) {
-    return duplicates;
-  }
+/** The duplicates that are not within members that nothing looks into: unknown and raw ones. */
+function outside(duplicates: readonly string[], hidden: readonly string[]): readonly string[] {
   return duplicates.filter(
-    (path) => !unknownFields.some((unknown) => path.startsWith(`${unknown}.`) || path.startsWith(`${unknown}[`)),
+    (path) => !hidden.some((parent) => path.startsWith(`${parent}.`) || path.startsWith(`${parent}[`)),
   );
 }

@@ -88,8 +88,6 @@ export function writeEnvelopeHead(writer: WireWriter, typeMeta: TypeMeta, rawByt
 const EMPTY_CONTENT = Buffer.from([0x1a, 0, 0x22, 0]);
 
 function writeText(writer: WireWriter, text: string, tag: number): void {
-  const before = writer.sizeBytes;
-  writer.text(text);
-  writer.varint(writer.sizeBytes - before);
+  writer.string(text);
   writer.varint(tag);
 }

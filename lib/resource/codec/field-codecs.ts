@@ -1,11 +1,10 @@
 import type { FieldSchema } from "../schema.ts";
 import { quote } from "./json-string.ts";
 import type { JsonWalk } from "./json-walk.ts";
-import { scalarCodec } from "./scalar-codecs.ts";
 import { sortedKeys, UserMap } from "./user-map.ts";
 import type { FieldCodec, NormalObject, ValueCodec } from "./value-codec.ts";
 import type { WireReader } from "./wire-reader.ts";
-import type { WireWriter } from "./wire-writer.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 /** What the encodings depend on. */
 export type FieldShape = Pick<
@@ -41,15 +40,15 @@ function head(field: FieldShape, wireType: number): { number: number; tag: numbe
   return { number: field.number, tag: field.number * 8 + wireType, name: field.notInJson ? "" : field.jsonName };
 }
 
+const nothing = (): undefined => undefined;
+
 /** Absent and zero are the same: zero is always in protobuf, never in normal form. */
 function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const { number, tag, name } = head(field, codec.wireType);
   const prefix = `"${name}":`;
   const isStruct = codec.body !== undefined;
-  const omitted = field.omitZero || (field.omitEmpty && field.type !== "message");
-  let zeroBytes: Uint8Array | undefined;
-  let zeroJson = omitted ? "" : undefined;
-  const isAbsent = (value: unknown): boolean => value === undefined || value === null || codec.isZero(value);
+  const isOmitted = field.omitZero || (field.omitEmpty && field.type !== "message");
+  const absentJson = (): string => (isOmitted ? "" : prefix + codec.toJson(codec.zero()));
   return {
     number,
     tag,
@@ -58,23 +57,17 @@ function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
       const normal = codec.fromJson(value, walk);
       return codec.isZero(normal) ? undefined : normal;
     },
-    toJson(object) {
-      const value = object[name];
-      if (isAbsent(value)) {
-        zeroJson ??= prefix + codec.toJson(codec.zero());
-        return zeroJson;
-      }
-      return prefix + codec.toJson(value);
-    },
-    write(object, writer) {
-      const value = object[name];
-      if (isAbsent(value)) {
-        zeroBytes ??= encoded(tag, codec, writer);
-        writer.bytes(zeroBytes);
-        return;
-      }
+    toJson: (value) => (isOmitted && codec.isZero(value) ? "" : prefix + codec.toJson(value)),
+    absentJson,
+    write(value, writer) {
       codec.write(value, writer);
       writer.varint(tag);
+    },
+    absentBytes() {
+      const writer = new WireWriter();
+      codec.write(codec.zero(), writer);
+      writer.varint(tag);
+      return writer.finish();
     },
     read(reader, end, target) {
       const value = codec.read(reader, end, isStruct ? target[name] : undefined);
@@ -87,40 +80,27 @@ function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
   };
 }
 
-/** Tag and zero value, made by writing it once. */
-function encoded(tag: number, codec: ValueCodec, writer: WireWriter): Uint8Array {
-  return writer.aside(() => {
-    codec.write(codec.zero(), writer);
-    writer.varint(tag);
-  });
-}
-
 /** A pointer upstream, or bytes: absence is kept apart from zero. */
 function presentField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const { number, tag, name } = head(field, codec.wireType);
   const prefix = `"${name}":`;
   const absent = field.omitEmpty || field.omitZero ? "" : `${prefix}null`;
   const dropsEmpty = field.type === "bytes" && field.omitEmpty;
+  const isStruct = codec.body !== undefined;
   return {
     number,
     tag,
     name,
     fromJson: (value, walk) => codec.fromJson(value, walk),
-    toJson(object) {
-      const value = object[name];
-      return value === undefined || value === null || (dropsEmpty && value === "")
-        ? absent
-        : prefix + codec.toJson(value);
+    toJson: (value) => (dropsEmpty && value === "" ? absent : prefix + codec.toJson(value)),
+    absentJson: () => absent,
+    write(value, writer) {
+      codec.write(value, writer);
+      writer.varint(tag);
     },
-    write(object, writer) {
-      const value = object[name];
-      if (value !== undefined && value !== null) {
-        codec.write(value, writer);
-        writer.varint(tag);
-      }
-    },
+    absentBytes: nothing,
     read(reader, end, target) {
-      target[name] = codec.read(reader, end, target[name]);
+      target[name] = codec.read(reader, end, isStruct ? target[name] : undefined);
     },
   };
 }
@@ -139,14 +119,14 @@ function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
       (list as unknown[]).push(value);
     }
   };
-  const common = {
+  const common: FieldCodec = {
     number,
     tag,
     name,
-    fromJson: (value: unknown, walk: JsonWalk) => listFromJson(value, walk, codec),
-    toJson(object: NormalObject): string {
-      const list = object[name] as unknown[] | null | undefined;
-      if (list === undefined || list === null || list.length === 0) {
+    fromJson: (value, walk) => listFromJson(value, walk, codec),
+    toJson(value) {
+      const list = value as unknown[];
+      if (list.length === 0) {
         return absent;
       }
       let out = codec.toJson(list[0]);
@@ -155,28 +135,26 @@ function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
       }
       return `${prefix}[${out}]`;
     },
-    write(object: NormalObject, writer: WireWriter): void {
-      const list = object[name] as unknown[] | null | undefined;
-      if (list !== undefined && list !== null) {
-        for (let index = list.length - 1; index >= 0; index--) {
-          codec.write(list[index], writer);
-          writer.varint(tag);
-        }
+    absentJson: () => absent,
+    write(value, writer) {
+      const list = value as unknown[];
+      for (let index = list.length - 1; index >= 0; index--) {
+        codec.write(list[index], writer);
+        writer.varint(tag);
       }
     },
+    absentBytes: nothing,
     read: push,
   };
-  if (codec.wireType === 2) {
-    return common;
-  }
-  return {
-    ...common,
-    readPacked(reader, end, target) {
-      const stop = reader.delimited(end);
-      while (reader.position < stop) {
-        push(reader, stop, target);
-      }
-    },
+  return codec.wireType === 2 ? common : { ...common, readPacked: packed(push) };
+}
+
+function packed(push: FieldCodec["read"]): FieldCodec["read"] {
+  return (reader, end, target) => {
+    const stop = reader.delimited(end);
+    while (reader.position < stop) {
+      push(reader, stop, target);
+    }
   };
 }
 
@@ -207,39 +185,43 @@ function mapField(field: FieldShape, codec: ValueCodec): FieldCodec {
   if (field.mapKey !== "string") {
     throw new Error(`map ${field.protoName}: only string keys have a JSON form here`);
   }
-  const key = scalarCodec("string");
   const prefix = `"${name}":`;
   const absent = field.omitEmpty ? "" : `${prefix}null`;
   const valueTag = 0x10 + codec.wireType;
+  const isMessage = field.type === "message";
   return {
     number,
     tag,
     name,
     fromJson: (value, walk) => mapFromJson(value, walk, codec),
-    toJson(object) {
-      const map = object[name] as NormalObject | null | undefined;
+    toJson(value) {
+      const map = value as NormalObject;
       let out = "";
-      for (const entry of map === undefined || map === null ? [] : sortedKeys(map)) {
-        out += `${out === "" ? "" : ","}${quote(entry)}:${codec.toJson(map?.[entry])}`;
+      for (const key of sortedKeys(map)) {
+        out += `${out === "" ? "" : ","}${quote(key)}:${codec.toJson(map[key])}`;
       }
       return out === "" ? absent : `${prefix}{${out}}`;
     },
-    write(object, writer) {
-      const map = object[name] as NormalObject | null | undefined;
-      const keys = map === undefined || map === null ? [] : sortedKeys(map);
+    absentJson: () => absent,
+    write(value, writer) {
+      const map = value as NormalObject;
+      const keys = sortedKeys(map);
       for (let index = keys.length - 1; index >= 0; index--) {
         const before = writer.sizeBytes;
-        const value = map?.[keys[index]!];
-        if (value !== null || field.type === "message") {
-          codec.write(value, writer);
+        const key = keys[index]!;
+        const item = map[key];
+        // Bytes that are null have no value on the wire.
+        if (item !== null || isMessage) {
+          codec.write(item, writer);
           writer.varint(valueTag);
         }
-        key.write(keys[index]!, writer);
+        writer.string(key);
         writer.varint(0x0a);
         writer.varint(writer.sizeBytes - before);
         writer.varint(tag);
       }
     },
+    absentBytes: nothing,
     read(reader, end, target) {
       reader.countElement();
       const map = (target[name] ?? new UserMap<unknown>()) as NormalObject;
@@ -294,18 +276,16 @@ function inlinedField(field: FieldShape, codec: ValueCodec): FieldCodec {
   if (body === undefined || field.presence) {
     throw new Error(`field ${field.protoName}: only messages by value can be inlined`);
   }
-  const tag = field.number * 8 + 2;
   return {
     number: field.number,
-    tag,
+    tag: field.number * 8 + 2,
     name: "",
-    members: body.fields.flatMap((member) => member.members ?? [member]),
-    fromJson: () => undefined,
+    inlined: body,
+    fromJson: nothing,
     toJson: () => "",
-    write(object, writer) {
-      codec.write(object, writer);
-      writer.varint(tag);
-    },
+    absentJson: () => "",
+    write: nothing,
+    absentBytes: nothing,
     read(reader, end, target) {
       const stop = reader.delimited(end);
       // Its members belong to the parent's path.

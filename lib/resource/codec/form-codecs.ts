@@ -13,6 +13,7 @@ import {
   formatMicroTimeText,
   formatTimeText,
   parseInstant,
+  timeSeconds,
   ZERO_MICRO_TIME,
   ZERO_SECONDS,
   ZERO_TIME,
@@ -102,7 +103,7 @@ const time: ValueCodec<string> = {
     if (value === ZERO_TIME) {
       writer.varint(0);
     } else {
-      writeInstant(writer, parseInstant(value).seconds, 0);
+      writeInstant(writer, timeSeconds(value), 0);
     }
   },
   read(reader, end) {
@@ -177,9 +178,7 @@ const quantity: ValueCodec<string> = {
   isZero: (value) => value === "0",
   write(value, writer) {
     delimited(writer, () => {
-      const before = writer.sizeBytes;
-      writer.text(value);
-      writer.varint(writer.sizeBytes - before);
+      writer.string(value);
       writer.varint(0x0a);
     });
   },
@@ -206,9 +205,7 @@ const intOrString: ValueCodec<number | string> = {
   isZero: (value) => value === 0,
   write(value, writer) {
     delimited(writer, () => {
-      const before = writer.sizeBytes;
-      writer.text(typeof value === "string" ? value : "");
-      writer.varint(writer.sizeBytes - before);
+      writer.string(typeof value === "string" ? value : "");
       writer.varint(0x1a);
       writer.int64(typeof value === "string" ? 0 : value);
       writer.varint(0x10);
@@ -240,10 +237,8 @@ function rawFromJson(value: unknown, walk: JsonWalk): RawJson {
   if (value instanceof RawJson) {
     return value;
   }
-  if (walk.rawAsText && typeof value === "string") {
-    return new RawJson(value);
-  }
-  return RawJson.from(value);
+  const source = walk.rawSource();
+  return source === undefined ? RawJson.from(value) : new RawJson(source);
 }
 
 function readRaw(reader: WireReader, end: number): RawJson {
@@ -285,9 +280,7 @@ const raw: ValueCodec<RawJson> = {
   write(value, writer) {
     delimited(writer, () => {
       if (!value.isNull) {
-        const before = writer.sizeBytes;
-        writer.text(value.text);
-        writer.varint(writer.sizeBytes - before);
+        writer.string(value.text);
         writer.varint(0x0a);
       }
     });

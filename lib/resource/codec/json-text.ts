@@ -20,57 +20,62 @@ export interface ScannedText {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
 /** Digits in a row that may not fit a double. */
 const LONG_NUMBER_DIGITS = 16;
 
 /**
- * One pass over the text for what JSON.parse does not tell: depth, number of members, numbers that lose digits,
- * escapes that may be half a surrogate pair. The text need not be valid.
+ * One pass over JSON for what JSON.parse does not tell: depth, number of members, numbers that lose digits, escapes that
+ * may be half a surrogate pair. It need not be valid. Bytes are faster than a string here.
  */
-export function scanText(text: string, maxDepth: number): ScannedText {
-  const { length } = text;
+export function scanText(json: Uint8Array | string, maxDepth: number): ScannedText {
+  const bytes = typeof json === "string" ? Buffer.from(json) : json;
+  const { length } = bytes;
   let colons = 0;
   let depth = 0;
   let digits = 0;
   let needsCare = false;
-  let index = 0;
-  while (index < length) {
-    const code = text.charCodeAt(index++);
-    if (code === QUOTE) {
-      for (let inner = 0; index < length && inner !== QUOTE; ) {
-        inner = text.charCodeAt(index++);
+  for (let index = 0; index < length; index++) {
+    const byte = bytes[index]!;
+    if (byte === QUOTE) {
+      index++;
+      for (let inner = bytes[index]; inner !== QUOTE && index < length; inner = bytes[++index]) {
         if (inner === BACKSLASH) {
-          needsCare ||= isSurrogateEscape(text, index);
           index++;
+          needsCare ||= isSurrogateEscape(bytes, index);
         }
       }
       digits = 0;
-    } else if (code >= 0x30 && code <= 0x39) {
+    } else if (byte === COLON) {
+      colons += 1;
+    } else if (byte === COMMA) {
+      digits = 0;
+    } else if (byte >= 0x30 && byte <= 0x39) {
       digits += 1;
       needsCare ||= digits >= LONG_NUMBER_DIGITS;
     } else {
-      if (code === 0x3a) {
-        colons += 1;
-      } else if (code === 0x7b || code === 0x5b) {
-        depth += 1;
-      } else if (code === 0x7d || code === 0x5d) {
-        depth -= 1;
-      } else if (code === 0x2e || (code | 0x20) === 0x65) {
-        // A point, or an exponent right after a digit.
-        needsCare ||= digits > 0;
-      }
+      depth += nesting(byte);
+      // A point or an exponent, right after a digit.
+      needsCare ||= digits > 0 && (byte === 0x2e || (byte | 0x20) === 0x65);
+      digits = 0;
       if (depth > maxDepth) {
         throw new DecodeError(`nested deeper than ${maxDepth} levels`);
       }
-      digits = 0;
     }
   }
   return { colons, needsCare };
 }
 
+/** Braces and brackets differ in one bit only. */
+function nesting(byte: number): number {
+  const bracket = byte | 0x20;
+  return bracket === 0x7b ? 1 : bracket === 0x7d ? -1 : 0;
+}
+
 /** `\ud...`, after its backslash. */
-function isSurrogateEscape(text: string, index: number): boolean {
-  return text.charCodeAt(index) === 0x75 && (text.charCodeAt(index + 1) | 0x20) === 0x64;
+function isSurrogateEscape(bytes: Uint8Array, index: number): boolean {
+  return bytes[index] === 0x75 && ((bytes[index + 1] ?? 0) | 0x20) === 0x64;
 }
 
 const INTEGER = /^-?\d+$/;

@@ -10,14 +10,19 @@ export class JsonWalk {
   /** Members seen, to be compared with the colons of the text. */
   members = 0;
   readonly unknownFields: string[] = [];
-  /** Raw values stand in the parsed value as strings that hold their source text. */
-  readonly rawAsText: boolean;
+  readonly #rawSources: (() => ReadonlyMap<string, string>) | undefined;
   #elements = 0;
   readonly #maxElements: number;
 
-  constructor(options: { readonly rawAsText: boolean; readonly maxElements: number }) {
-    this.rawAsText = options.rawAsText;
-    this.#maxElements = options.maxElements;
+  /** `rawSources`, where the value comes of a text: the source of raw values by their path. */
+  constructor(maxElements: number, rawSources?: () => ReadonlyMap<string, string>) {
+    this.#maxElements = maxElements;
+    this.#rawSources = rawSources;
+  }
+
+  /** The source text of the raw value that is being read. */
+  rawSource(): string | undefined {
+    return this.#rawSources?.().get(pathText(this.path, this.depth));
   }
 
   fail(reason: string): DecodeError {

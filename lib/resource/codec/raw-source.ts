@@ -1,7 +1,6 @@
 import type { FieldSchema, MessageSchema } from "../schema.ts";
-import { DecodeError } from "./decode-error.ts";
 import { endOfString } from "./json-string.ts";
-import { parseText } from "./json-text.ts";
+import { pathText } from "./wire-reader.ts";
 
 /** Where in the JSON form of a message values stand that are kept as source text. */
 interface RawPlace {
@@ -29,7 +28,7 @@ function placeOf(schema: MessageSchema): RawPlace {
 
 function addFields(place: RawPlace, schema: MessageSchema): void {
   for (const field of schema.fields) {
-    if (field.message === undefined) {
+    if (field.message === undefined || !reachesRaw(field.message())) {
       continue;
     }
     if (field.inlined) {
@@ -45,6 +44,22 @@ function addFields(place: RawPlace, schema: MessageSchema): void {
   }
 }
 
+/** Whether raw values may stand anywhere within a message; where not, the text is passed over. */
+function reachesRaw(schema: MessageSchema): boolean {
+  const reached = new Set([schema]);
+  for (const { form, fields } of reached) {
+    if (form === "raw" || form === "raw-object") {
+      return true;
+    }
+    for (const field of fields) {
+      if (field.message !== undefined) {
+        reached.add(field.message());
+      }
+    }
+  }
+  return false;
+}
+
 function placeOfField(field: FieldSchema, message: MessageSchema): RawPlace {
   const value = placeOf(message);
   if (field.mapKey !== undefined) {
@@ -53,83 +68,57 @@ function placeOfField(field: FieldSchema, message: MessageSchema): RawPlace {
   return field.repeated ? { isRaw: false, members: new Map(), element: value } : value;
 }
 
-const names = new WeakMap<MessageSchema, readonly string[]>();
-
-/** Names, in quotes, of the members under which raw values may stand; a text without them needs no care. */
-function rawNames(schema: MessageSchema): readonly string[] {
-  let known = names.get(schema);
-  if (known === undefined) {
-    known = [...collectNames(schema, new Set(), new Set())].map((name) => `"${name}"`);
-    names.set(schema, known);
-  }
-  return known;
+export interface RawSources {
+  /** Source text by path; no nulls. */
+  readonly byPath: ReadonlyMap<string, string>;
+  /** Colons outside strings within them. */
+  readonly colons: number;
 }
 
-function collectNames(schema: MessageSchema, seen: Set<MessageSchema>, found: Set<string>): Set<string> {
-  seen.add(schema);
-  for (const field of schema.fields) {
-    const message = field.message?.();
-    if (message?.form === "raw" || message?.form === "raw-object") {
-      found.add(field.jsonName);
-    } else if (message !== undefined && !seen.has(message)) {
-      collectNames(message, seen, found);
-    }
-  }
-  return found;
-}
-
-/**
- * Text in which every value that is kept as source stands as a JSON string holding that source; undefined when there is
- * none. So JSON.parse carries the source along, whatever the order or number of members.
- */
-export function withRawAsText(text: string, schema: MessageSchema, needsCare: boolean): string | undefined {
-  const candidates = rawNames(schema);
-  if (candidates.length === 0 || !(candidates.some((name) => text.includes(name)) || text.includes("\\u"))) {
-    return undefined;
-  }
-  const scanner = new RawScanner(text, needsCare);
+/** Finds, in valid JSON text of a message, the source of every value that is kept as source. */
+export function rawSources(text: string, schema: MessageSchema): RawSources {
+  const scanner = new RawScanner(text);
   scanner.value(placeOf(schema));
-  return scanner.finish();
+  return scanner;
 }
 
-/** Follows the schema through the text. It only has to be right for valid JSON: JSON.parse judges the result. */
-class RawScanner {
+/** Follows the schema through the text. */
+class RawScanner implements RawSources {
+  readonly byPath = new Map<string, string>();
+  colons = 0;
   readonly #text: string;
-  readonly #needsCare: boolean;
+  readonly #path: (string | number)[] = [];
+  #depth = 0;
   #position = 0;
-  #copied = 0;
-  #out = "";
 
-  constructor(text: string, needsCare: boolean) {
+  constructor(text: string) {
     this.#text = text;
-    this.#needsCare = needsCare;
-  }
-
-  finish(): string {
-    return this.#out + this.#text.slice(this.#copied);
   }
 
   /** Passes one value whose first character is next. */
   value(place: RawPlace | undefined): void {
     const first = this.#space();
     const start = this.#position;
-    if (place === undefined || place.isRaw || (first !== 0x7b && first !== 0x5b)) {
-      this.#skip();
-      if (place?.isRaw === true && !this.#text.startsWith("null", start)) {
-        this.#replace(start);
+    if (place?.isRaw === true) {
+      this.colons += this.#skip();
+      if (!this.#text.startsWith("null", start)) {
+        this.byPath.set(pathText(this.#path, this.#depth), this.#text.slice(start, this.#position));
       }
-    } else if (first === 0x7b) {
+    } else if (place === undefined || (first !== 0x7b && first !== 0x5b)) {
+      this.#skip();
+    } else {
+      this.#depth += 1;
+      this.#inside(place, first === 0x7b);
+      this.#depth -= 1;
+    }
+  }
+
+  #inside(place: RawPlace, isObject: boolean): void {
+    if (isObject) {
       this.#object(place);
     } else {
       this.#list(place);
     }
-  }
-
-  #replace(start: number): void {
-    const source = this.#text.slice(start, this.#position);
-    parseText(source, this.#needsCare);
-    this.#out += this.#text.slice(this.#copied, start) + JSON.stringify(source);
-    this.#copied = this.#position;
   }
 
   #object(place: RawPlace): void {
@@ -137,43 +126,33 @@ class RawScanner {
     while (this.#space() === 0x22) {
       const start = this.#position;
       this.#position = endOfString(this.#text, start) + 1;
-      const name = this.#name(start);
-      if (this.#space() !== 0x3a) {
-        throw new DecodeError("invalid JSON");
-      }
-      this.#position += 1;
+      const quoted = this.#text.slice(start, this.#position);
+      const name = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+      this.#path[this.#depth - 1] = name;
+      this.#expect(0x3a);
       this.value(place.anyMember ?? place.members.get(name));
       if (this.#space() === 0x2c) {
         this.#position += 1;
       }
     }
-    this.#close(0x7d);
-  }
-
-  #name(start: number): string {
-    const quoted = this.#text.slice(start, this.#position);
-    const name = quoted.includes("\\") ? parseText(quoted, false) : quoted.slice(1, -1);
-    return typeof name === "string" ? name : "";
+    this.#expect(0x7d);
   }
 
   #list(place: RawPlace): void {
     this.#position += 1;
-    while (this.#space() !== 0x5d && this.#position < this.#text.length) {
-      const before = this.#position;
+    for (let index = 0; this.#space() !== 0x5d; index++) {
+      this.#path[this.#depth - 1] = index;
       this.value(place.element);
       if (this.#space() === 0x2c) {
         this.#position += 1;
       }
-      if (this.#position === before) {
-        throw new DecodeError("invalid JSON");
-      }
     }
-    this.#close(0x5d);
+    this.#expect(0x5d);
   }
 
-  #close(code: number): void {
-    if (this.#text.charCodeAt(this.#position) !== code) {
-      throw new DecodeError("invalid JSON");
+  #expect(code: number): void {
+    if (this.#space() !== code) {
+      throw new Error("the text is not the valid JSON that it was taken for");
     }
     this.#position += 1;
   }
@@ -188,27 +167,27 @@ class RawScanner {
     return code;
   }
 
-  #skip(): void {
+  /** Passes one value and gives the number of colons in it. */
+  #skip(): number {
     const text = this.#text;
     let depth = 0;
-    for (; this.#position < text.length; this.#position++) {
+    let colons = 0;
+    while (this.#position < text.length) {
       const code = text.charCodeAt(this.#position);
+      if (depth === 0 && (code === 0x2c || code === 0x7d || code === 0x5d || code <= 0x20)) {
+        break;
+      }
       if (code === 0x22) {
         this.#position = endOfString(text, this.#position);
+      } else if (code === 0x3a) {
+        colons += 1;
       } else if (code === 0x7b || code === 0x5b) {
         depth += 1;
       } else if (code === 0x7d || code === 0x5d) {
-        if (depth === 0) {
-          return;
-        }
         depth -= 1;
-      } else if (depth === 0 && (code === 0x2c || code === 0x20 || (code >= 0x09 && code <= 0x0d))) {
-        return;
       }
-      if (depth === 0 && (code === 0x22 || code === 0x7d || code === 0x5d)) {
-        this.#position += 1;
-        return;
-      }
+      this.#position += 1;
     }
+    return colons;
   }
 }

@@ -17,11 +17,7 @@ const string: ValueCodec<string> = {
   toJson: quote,
   zero: () => "",
   isZero: (value) => value === "",
-  write(value, writer) {
-    const before = writer.sizeBytes;
-    writer.text(value);
-    writer.varint(writer.sizeBytes - before);
-  },
+  write: (value, writer) => writer.string(value),
   read: (reader, end) => reader.text(end),
 };
 

@@ -85,7 +85,12 @@ function formatSeconds(seconds: number): string {
 
 /** The canonical text of Time: UTC, whole seconds. */
 export function formatTimeText(seconds: number): string {
-  return `${formatSeconds(seconds)}Z`;
+  return memo.textOf(seconds);
+}
+
+/** Seconds since 1970 of a canonical text of Time. */
+export function timeSeconds(text: string): number {
+  return memo.secondsOf(text);
 }
 
 /** The canonical text of MicroTime: UTC, six decimals, the rest cut off. */
@@ -95,7 +100,7 @@ export function formatMicroTimeText(seconds: number, nanos: number): string {
 
 /** `text` in the canonical form of Time; the fraction is dropped. */
 export function canonicalTime(text: string): string {
-  return formatTimeText(parseInstant(text).seconds);
+  return formatTimeText(timeSeconds(text));
 }
 
 /** `text`, which must have exactly six decimals, in the canonical form of MicroTime. */
@@ -103,3 +108,42 @@ export function canonicalMicroTime(text: string): string {
   const instant = parseInstant(text, 6);
   return formatMicroTimeText(instant.seconds, instant.nanos);
 }
+
+const PLACES = 256;
+const MAX_REMEMBERED_LENGTH = 40;
+
+/**
+ * Times repeat much, within an object and between objects: by place, the last text and its second are kept, so that most
+ * times are neither parsed nor formatted, and objects share the strings.
+ */
+class TimeMemo {
+  readonly #seconds = new Array<number>(PLACES).fill(Number.NaN);
+  readonly #texts = new Array<string>(PLACES).fill("");
+  readonly #parsedTexts = new Array<string>(PLACES).fill("");
+  readonly #parsedSeconds = new Array<number>(PLACES).fill(0);
+
+  textOf(seconds: number): string {
+    const place = seconds & (PLACES - 1);
+    if (this.#seconds[place] !== seconds) {
+      this.#texts[place] = `${formatSeconds(seconds)}Z`;
+      this.#seconds[place] = seconds;
+    }
+    return this.#texts[place]!;
+  }
+
+  secondsOf(text: string): number {
+    // Digits of the second and of the minute, in `2006-01-02T15:04:05Z`.
+    const place = (text.charCodeAt(18) + text.charCodeAt(17) * 10 + text.charCodeAt(15) * 3) & (PLACES - 1);
+    if (this.#parsedTexts[place] !== text) {
+      const { seconds } = parseInstant(text);
+      if (text.length > MAX_REMEMBERED_LENGTH) {
+        return seconds;
+      }
+      this.#parsedSeconds[place] = seconds;
+      this.#parsedTexts[place] = text;
+    }
+    return this.#parsedSeconds[place]!;
+  }
+}
+
+const memo = new TimeMemo();

@@ -14,19 +14,24 @@ export interface FieldCodec {
   readonly tag: number;
   /** JSON name; empty where JSON has none. */
   readonly name: string;
-  /** The members of an inlined message, which stand in the parent's JSON. */
-  readonly members?: readonly FieldCodec[];
+  /** What an inlined field holds; its members stand in the parent's JSON. */
+  readonly inlined?: ObjectBody;
   /** Normal form of a JSON value that is not null; undefined when the field is to be absent. */
   fromJson(value: unknown, walk: JsonWalk): unknown;
-  /** `"name":value`, or nothing. */
-  toJson(object: NormalObject): string;
-  write(object: NormalObject, writer: WireWriter): void;
+  /** `"name":value`, or nothing, of a value that is not null. */
+  toJson(value: unknown): string;
+  /** `"name":value`, or nothing, of the absent field. */
+  absentJson(): string;
+  /** Writes a value that is not null, and its tag. */
+  write(value: unknown, writer: WireWriter): void;
+  /** What stands for the absent field, with its tag. */
+  absentBytes(): Uint8Array | undefined;
   read(reader: WireReader, end: number, target: NormalObject): void;
   /** A list of numbers in one piece: read, never written. */
   readPacked?(reader: WireReader, end: number, target: NormalObject): void;
 }
 
-/** What inlining needs of a message whose JSON form is an object. */
+/** What inlining and the root need of a message whose JSON form is an object. */
 export interface ObjectBody {
   readonly fields: readonly FieldCodec[];
   read(reader: WireReader, end: number, target: NormalObject): void;

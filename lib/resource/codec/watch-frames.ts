@@ -24,9 +24,7 @@ export function protobufWatchFrame(type: WatchEventType, object: Uint8Array): Bu
     writer.varint(0x0a);
     writer.varint(writer.sizeBytes);
     writer.varint(0x12);
-    const before = writer.sizeBytes;
-    writer.text(type);
-    writer.varint(writer.sizeBytes - before);
+    writer.string(type);
     writer.varint(0x0a);
     const length = Buffer.alloc(4);
     length.writeUInt32BE(writer.sizeBytes);

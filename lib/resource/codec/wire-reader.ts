@@ -3,6 +3,42 @@ import { DecodeError } from "./decode-error.ts";
 
 const TWO_32 = 0x1_0000_0000;
 
+const MAX_SHARED_BYTES = 40;
+const SHARED_PLACES = 4096;
+const shared = new Array<string>(SHARED_PLACES).fill("");
+
+/**
+ * Short ASCII texts repeat much between objects (enum values, label keys, image names): the last text of each hash is kept
+ * and shared, which is faster than making it anew and saves memory. Undefined if the bytes are not ASCII.
+ */
+function sharedText(bytes: Buffer, start: number, stop: number): string | undefined {
+  let hash = stop - start;
+  for (let index = start; index < stop; index++) {
+    const byte = bytes[index]!;
+    if (byte > 0x7f) {
+      return undefined;
+    }
+    hash = (Math.imul(hash, 31) + byte) | 0;
+  }
+  const place = (hash ^ (hash >>> 12)) & (SHARED_PLACES - 1);
+  const known = shared[place]!;
+  if (known.length === stop - start && sameText(known, bytes, start)) {
+    return known;
+  }
+  const text = bytes.toString("latin1", start, stop);
+  shared[place] = text;
+  return text;
+}
+
+function sameText(text: string, bytes: Buffer, start: number): boolean {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) !== bytes[start + index]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** Reads protobuf from a Buffer; every failure is a DecodeError. */
 export class WireReader {
   readonly bytes: Buffer;
@@ -68,16 +104,18 @@ export class WireReader {
       const byte = this.bytes[this.position++]!;
       const bits = byte & 0x7f;
       if (shift < 28) {
-        low += bits * 2 ** shift;
+        low |= bits << shift;
       } else if (shift === 28) {
-        low += (bits & 0x0f) * 2 ** 28;
+        low |= bits << 28;
         high = bits >>> 4;
+      } else if (shift < 63) {
+        high |= bits << (shift - 32);
       } else {
-        high += bits * 2 ** (shift - 32);
+        high |= (bits & 1) << 31;
       }
       if (byte < 0x80) {
-        this.#high = high % TWO_32;
-        return low;
+        this.#high = high >>> 0;
+        return low >>> 0;
       }
     }
     throw this.fail("protobuf varint is longer than ten bytes");
@@ -130,15 +168,11 @@ export class WireReader {
     const stop = this.delimited(end);
     const { bytes, position } = this;
     this.position = stop;
-    let ascii = true;
-    for (let index = position; index < stop; index++) {
-      if (bytes[index]! > 0x7f) {
-        ascii = false;
-        break;
+    if (stop - position <= MAX_SHARED_BYTES) {
+      const text = sharedText(bytes, position, stop);
+      if (text !== undefined) {
+        return text;
       }
-    }
-    if (ascii) {
-      return bytes.toString("latin1", position, stop);
     }
     if (!isUtf8(bytes.subarray(position, stop))) {
       throw this.fail("invalid UTF-8");
