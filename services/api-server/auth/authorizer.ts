@@ -1,0 +1,90 @@
+import { forbidden, type StatusError } from "../../../lib/core/status-error.ts";
+import type { Identity } from "../core/request.ts";
+
+/** What is asked for; the shape that RBAC rules match on. */
+export interface Attributes {
+  readonly identity: Identity;
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** For requests that are not about resources; empty otherwise. */
+  readonly path: string;
+}
+
+/** `undefined`: no opinion, the next one decides. */
+export type Verdict = "allow" | "deny" | undefined;
+
+export interface Authorizer {
+  readonly name: string;
+  authorize(attributes: Attributes): Verdict;
+}
+
+/** Asks in order; the first opinion counts, and without one the answer is no. */
+export class AuthorizerList {
+  readonly #authorizers: readonly Authorizer[];
+
+  constructor(authorizers: readonly Authorizer[]) {
+    this.#authorizers = authorizers;
+  }
+
+  isAllowed(attributes: Attributes): boolean {
+    for (const authorizer of this.#authorizers) {
+      const verdict = authorizer.authorize(attributes);
+      if (verdict !== undefined) return verdict === "allow";
+    }
+    return false;
+  }
+
+  /** Throws 403 with the text that users know from upstream. */
+  check(attributes: Attributes): void {
+    if (!this.isAllowed(attributes)) throw denial(attributes);
+  }
+}
+
+/** The group that may do everything; source: kubernetes/apiserver:pkg/authentication/user. */
+export const SYSTEM_MASTERS = "system:masters";
+export const AUTHENTICATED = "system:authenticated";
+export const UNAUTHENTICATED = "system:unauthenticated";
+
+export const mastersAuthorizer: Authorizer = {
+  name: "masters",
+  authorize: ({ identity }) => (identity.groups.includes(SYSTEM_MASTERS) ? "allow" : undefined),
+};
+
+/** What the roles system:discovery, system:basic-user and system:public-info-viewer give everybody who has a name. */
+export const basicUserAuthorizer: Authorizer = {
+  name: "basic-user",
+  authorize({ identity, verb, group, resource, path }) {
+    if (!identity.groups.includes(AUTHENTICATED)) return undefined;
+    if (path !== "") return verb === "get" && isDiscoveryPath(path) ? "allow" : undefined;
+    return verb === "create" && group === "authentication.k8s.io" && resource === "selfsubjectreviews"
+      ? "allow"
+      : undefined;
+  },
+};
+
+const DISCOVERY_TREES = ["/api", "/apis", "/openapi", "/healthz", "/livez", "/readyz", "/version"];
+
+function isDiscoveryPath(path: string): boolean {
+  return DISCOVERY_TREES.some((tree) => path === tree || path.startsWith(`${tree}/`));
+}
+
+function denial(attributes: Attributes): StatusError {
+  const user = `User ${JSON.stringify(attributes.identity.user)}`;
+  if (attributes.path !== "") {
+    return forbidden(
+      { group: "", resource: "" },
+      "",
+      `${user} cannot ${attributes.verb} path ${JSON.stringify(attributes.path)}`,
+    );
+  }
+  const resource =
+    attributes.subresource === "" ? attributes.resource : `${attributes.resource}/${attributes.subresource}`;
+  const where =
+    attributes.namespace === "" ? "at the cluster scope" : `in the namespace ${JSON.stringify(attributes.namespace)}`;
+  const why = `${user} cannot ${attributes.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(attributes.group)} ${where}`;
+  return forbidden({ group: attributes.group, resource: attributes.resource }, attributes.name, why);
+}

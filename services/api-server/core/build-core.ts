@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { Log } from "../../../lib/core/log.ts";
+import type { Random } from "../../../lib/core/random.ts";
+import { Codec } from "../../../lib/resource/codec/codec.ts";
+import type { Registry } from "../../../lib/resource/registry.ts";
+import type { Store } from "../../../lib/store/store.ts";
+import { AdmissionChain } from "../admission/admission.ts";
+import { admissionPlugins } from "../admission/plugins.ts";
+import { AuthorizerList, basicUserAuthorizer, mastersAuthorizer } from "../auth/authorizer.ts";
+import { MemoBudget } from "../cache/memo-budget.ts";
+import { WatchCache } from "../cache/watch-cache.ts";
+import { PodBinding } from "../subresources/binding.ts";
+import { Committer } from "./committer.ts";
+import { ContinueTokens } from "./continue-token.ts";
+import { KindTable } from "./kind-table.ts";
+import { LeasePool } from "./lease-pool.ts";
+import { LibMachinery } from "./lib-machinery.ts";
+import { Reader } from "./reader.ts";
+import { ResourceCore } from "./resource-core.ts";
+import { StatusCodec } from "./status-codec.ts";
+import { Watcher } from "./watcher.ts";
+import { WritePipeline } from "./write-pipeline.ts";
+
+export interface CoreComponents {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface CoreOptions {
+  /** What all api-servers of the cluster know and nobody else: continue tokens are signed with it. */
+  readonly clusterSecret: string;
+  /** Newest changes of each kind that watches can go back over. */
+  readonly ring?: { readonly events: number; readonly sizeBytes: number };
+  /** For decoded objects and encodings beside the stored bytes. */
+  readonly memoBytes?: number;
+}
+
+const DEFAULT_RING = { events: 10_000, sizeBytes: 32 * 1024 * 1024 };
+const DEFAULT_MEMO_BYTES = 128 * 1024 * 1024;
+
+export interface BuiltCore {
+  readonly core: ResourceCore;
+  readonly kinds: KindTable;
+  readonly cache: WatchCache;
+  readonly codec: Codec;
+  readonly statusCodec: StatusCodec;
+  readonly authorizers: AuthorizerList;
+  readonly pipeline: WritePipeline;
+  readonly committer: Committer;
+  readonly machinery: LibMachinery;
+}
+
+/** Puts the parts of the core together; the caller starts and stops the watch cache. */
+export function buildCore(components: CoreComponents, options: CoreOptions): BuiltCore {
+  const { store, registry, clock, random, log } = components;
+  const codec = new Codec();
+  const kinds = new KindTable(registry, codec);
+  const budget = new MemoBudget(options.memoBytes ?? DEFAULT_MEMO_BYTES);
+  const cache = new WatchCache(
+    { store, clock, log: log.child({ part: "watch-cache" }), budget, kinds: kinds.stored() },
+    { ring: options.ring ?? DEFAULT_RING },
+  );
+  const statusCodec = new StatusCodec(registry, codec);
+  const machinery = new LibMachinery(codec, registry);
+  const admission = new AdmissionChain(admissionPlugins({ store, cache, kinds, random }));
+  const pipeline = new WritePipeline({ machinery, admission, clock, random });
+  const leases = new LeasePool({ store, clock });
+  const leaseKind = kinds.get("coordination.k8s.io", "v1", "leases").stored;
+  const committer = new Committer({ store, cache, leases, leaseKind });
+  const tokens = new ContinueTokens(createHash("sha256").update(`continue\0${options.clusterSecret}`).digest());
+  const reader = new Reader({ store, cache, tokens });
+  const watcher = new Watcher({ cache, reader, clock, random });
+  const authorizers = new AuthorizerList([mastersAuthorizer, basicUserAuthorizer]);
+  const core = new ResourceCore({ machinery, pipeline, committer, reader, watcher, authorizers, statusCodec, clock });
+  const binding = new PodBinding({ machinery, committer, statusCodec, clock, kinds });
+  core.addSubresource("/pods/binding", binding);
+  core.addSubresource("/bindings/", binding);
+  return { core, kinds, cache, codec, statusCodec, authorizers, pipeline, committer, machinery };
+}

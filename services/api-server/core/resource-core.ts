@@ -1,0 +1,334 @@
+import type { Clock } from "../../../lib/core/clock.ts";
+import { methodNotSupported, notFound, pageNotFound, StatusError } from "../../../lib/core/status-error.ts";
+import type { Verb } from "../../../lib/resource/kind.ts";
+import type { AuthorizerList } from "../auth/authorizer.ts";
+import type { CachedObject } from "../cache/cached-object.ts";
+import { type Answer, plainView, statusView, viewOf } from "./answer.ts";
+import type { CommitOptions, Committer, Outcome, WritePlan } from "./committer.ts";
+import { checkDeleteRequest, decideDelete, isFinished } from "./delete-plan.ts";
+import { copyOf, type KubeObject } from "./kube-object.ts";
+import type { ListRequest, WatchRequest } from "./list-options.ts";
+import type { DeleteOptionsObject, Machinery } from "./machinery.ts";
+import type { ListAnswer, Reader } from "./reader.ts";
+import type { Body, Call, DeleteRequest, PatchBody, RequestVerb, Target, WriteOptions } from "./request.ts";
+import type { StatusCodec } from "./status-codec.ts";
+import type { Watcher, WatchItem } from "./watcher.ts";
+import type { WritePipeline } from "./write-pipeline.ts";
+
+/** A subresource with objects of its own: `binding`, `scale`, `token`. */
+export interface SubresourceHandler {
+  get?(target: Target, call: Call): Promise<Answer>;
+  create?(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer>;
+  update?(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer>;
+  patch?(target: Target, body: PatchBody, options: WriteOptions, call: Call): Promise<Answer>;
+}
+
+/** Creates of kinds that are asked and never stored (TokenReview). */
+export type ReviewHandler = (target: Target, object: KubeObject, call: Call) => Promise<KubeObject>;
+
+export interface CoreParts {
+  readonly machinery: Machinery;
+  readonly pipeline: WritePipeline;
+  readonly committer: Committer;
+  readonly reader: Reader;
+  readonly watcher: Watcher;
+  readonly authorizers: AuthorizerList;
+  readonly statusCodec: StatusCodec;
+  readonly clock: Clock;
+}
+
+const GENERATED_NAME_ATTEMPTS = 8;
+/** Subresources that are views of the object itself. */
+const OBJECT_SUBRESOURCES = new Set(["", "status", "finalize", "ephemeralcontainers", "resize"]);
+
+/**
+ * The API itself: one way for every kind. REST, gRPC and the client in this process are faces of it: they say who asks
+ * for what with which bytes, and encode what it answers.
+ */
+export class ResourceCore {
+  readonly #parts: CoreParts;
+  readonly #subresources = new Map<string, SubresourceHandler>();
+  readonly #reviews = new Map<string, ReviewHandler>();
+
+  constructor(parts: CoreParts) {
+    this.#parts = parts;
+  }
+
+  /** `group/resource/subresource`; to be called before the first request. */
+  addSubresource(path: string, handler: SubresourceHandler): void {
+    this.#subresources.set(path, handler);
+  }
+
+  /** `group/resource` of a kind that is not stored. */
+  addReview(path: string, handler: ReviewHandler): void {
+    this.#reviews.set(path, handler);
+  }
+
+  async get(target: Target, resourceVersion: string, call: Call): Promise<Answer> {
+    this.authorize("get", target, call);
+    const handler = this.#handlerOf(target);
+    if (handler !== undefined) return await supported(handler.get, target, "get").call(handler, target, call);
+    const cached = await this.#parts.reader.get(target, resourceVersion);
+    return { code: 200, view: viewOf(cached, target.kind) };
+  }
+
+  async list(target: Target, request: ListRequest, call: Call): Promise<ListAnswer> {
+    this.authorize("list", target, call);
+    return await this.#parts.reader.list(target, request);
+  }
+
+  async watch(target: Target, request: WatchRequest, call: Call): Promise<AsyncIterableIterator<readonly WatchItem[]>> {
+    this.authorize("watch", target, call);
+    return await this.#parts.watcher.watch(target, request, call.signal);
+  }
+
+  async create(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
+    this.authorize("create", target, call);
+    const handler = this.#handlerOf(target);
+    if (handler !== undefined) {
+      return await supported(handler.create, target, "create").call(handler, target, body, options, call);
+    }
+    if (target.subresource !== "") throw methodNotSupported(namedOf(target), "create");
+    const { machinery, pipeline } = this.#parts;
+    const object = pipeline.accept(machinery.decode(target.kind, body), options, call);
+    const review = this.#reviews.get(`${target.kind.definition.group}/${target.kind.definition.resource}`);
+    if (review !== undefined) {
+      return { code: 201, view: plainView(await review(target, object, call), target.kind) };
+    }
+    return await this.#createObject(target, object, options, call);
+  }
+
+  async update(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
+    this.authorize("update", target, call);
+    const handler = this.#handlerOf(target);
+    if (handler !== undefined) {
+      return await supported(handler.update, target, "update").call(handler, target, body, options, call);
+    }
+    const { machinery, pipeline } = this.#parts;
+    const object = pipeline.accept(machinery.decode(target.kind, body), options, call);
+    return await this.#writeObject(
+      this.updatePlan(target, () => object, options, call),
+      target,
+      options,
+      call,
+    );
+  }
+
+  async patch(target: Target, body: PatchBody, options: WriteOptions, call: Call): Promise<Answer> {
+    this.authorize("patch", target, call);
+    const handler = this.#handlerOf(target);
+    if (handler !== undefined) {
+      return await supported(handler.patch, target, "patch").call(handler, target, body, options, call);
+    }
+    return await this.#writeObject(this.patchPlan(target, body, options, call), target, options, call);
+  }
+
+  async delete(target: Target, request: DeleteRequest, call: Call): Promise<Answer> {
+    this.authorize("delete", target, call);
+    if (target.subresource !== "") throw methodNotSupported(namedOf(target), "delete");
+    checkDeleteRequest(request);
+    const options: CommitOptions = { dryRun: request.dryRun, fence: request.fence, signal: call.signal };
+    const [outcome] = await this.#parts.committer.commit([this.deletePlan(target, request, call)], options);
+    return this.deleteAnswer(target, request, outcome!);
+  }
+
+  /** Deletes what a list selects, one by one; gives what was deleted or waits for its end. */
+  async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
+    this.authorize("deletecollection", target, call);
+    checkDeleteRequest(request);
+    const listed = await this.#parts.reader.list(target, list);
+    const options: CommitOptions = { dryRun: request.dryRun, fence: request.fence, signal: call.signal };
+    for (const object of listed.items) {
+      const one: Target = { ...target, namespace: object.namespace, name: object.name };
+      try {
+        await this.#parts.committer.commit([this.deletePlan(one, request, call)], options);
+      } catch (error) {
+        if (!(error instanceof StatusError) || error.code !== 404) throw error;
+      }
+    }
+    return listed;
+  }
+
+  deleteOptions(body: Body): DeleteOptionsObject {
+    return this.#parts.machinery.decodeDeleteOptions(body);
+  }
+
+  authorize(verb: RequestVerb, target: Target, call: Call): void {
+    const { definition } = target.kind;
+    const { namespace, name, subresource } = target;
+    const { group, resource } = definition;
+    this.#parts.authorizers.check({
+      identity: call.identity,
+      verb,
+      group,
+      resource,
+      subresource,
+      namespace,
+      name,
+      path: "",
+    });
+    const verbs = subresource === "" ? definition.verbs : subresourceVerbs(target);
+    if (verbs === undefined) throw pageNotFound();
+    if (!verbs.includes(verb as Verb)) throw methodNotSupported(namedOf(target), verb);
+  }
+
+  /** The write of a new state that `wanted` makes from the newest one; it is called again after a conflict. */
+  updatePlan(
+    target: Target,
+    wanted: (current: CachedObject | undefined) => KubeObject,
+    options: WriteOptions,
+    call: Call,
+  ): WritePlan {
+    const { pipeline } = this.#parts;
+    return {
+      kind: target.kind,
+      namespace: target.namespace,
+      name: target.name,
+      decide: async (current) => {
+        if (current === undefined) {
+          if (!target.kind.definition.createOnUpdate || target.subresource !== "")
+            throw notFound(namedOf(target), target.name);
+          const object = copyOf(wanted(undefined));
+          this.authorize("create", target, call);
+          return { type: "put", object: await pipeline.forCreate(object, target, call, options) };
+        }
+        const object = await pipeline.forUpdate(copyOf(wanted(current)), current, target, call, options);
+        const finished = isFinished(object, current.object(target.kind), target);
+        return finished ? { type: "delete" } : { type: "put", object };
+      },
+    };
+  }
+
+  patchPlan(target: Target, body: PatchBody, options: WriteOptions, call: Call): WritePlan {
+    const { machinery, pipeline } = this.#parts;
+    const wanted = (current: CachedObject | undefined): KubeObject => {
+      if (current === undefined) throw notFound(namedOf(target), target.name);
+      const patched = machinery.patch(target.kind, current.object(target.kind), body);
+      const object = pipeline.accept(
+        patched,
+        { ...options, fieldValidation: options.fieldValidation },
+        { ...call, warnings: [] },
+      );
+      if (patched.problems.length > 0 && options.fieldValidation === "Warn") warnOnce(call, patched.problems);
+      return object;
+    };
+    return this.updatePlan(target, wanted, options, call);
+  }
+
+  deletePlan(target: Target, request: DeleteRequest, call: Call): WritePlan {
+    return {
+      kind: target.kind,
+      namespace: target.namespace,
+      name: target.name,
+      decide: async (current) => {
+        const decision = decideDelete(current, target, request, this.#parts.clock);
+        if (current !== undefined) {
+          await this.#parts.pipeline.admitDelete(current.object(target.kind), target, call, request.dryRun);
+        }
+        return decision;
+      },
+    };
+  }
+
+  createPlan(target: Target, object: KubeObject): WritePlan {
+    const name = object.metadata?.name ?? "";
+    return {
+      kind: target.kind,
+      namespace: target.namespace,
+      name,
+      decide: async (current) => {
+        if (current !== undefined) throw existsAlready(target, name, current);
+        return { type: "put", object: copyOf(object) };
+      },
+    };
+  }
+
+  async #createObject(target: Target, sent: KubeObject, options: WriteOptions, call: Call): Promise<Answer> {
+    const generates = (sent.metadata?.name ?? "") === "" && (sent.metadata?.generateName ?? "") !== "";
+    for (let attempt = 1; ; attempt++) {
+      const object = await this.#parts.pipeline.forCreate(generates ? copyOf(sent) : sent, target, call, options);
+      try {
+        const [outcome] = await this.#parts.committer.commit(
+          [this.createPlan(target, object)],
+          commitOptions(options, call),
+        );
+        return answerOf(outcome!, target, 201);
+      } catch (error) {
+        const taken = error instanceof StatusError && error.reason === "AlreadyExists";
+        if (!generates || !taken || attempt >= GENERATED_NAME_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #writeObject(plan: WritePlan, target: Target, options: WriteOptions, call: Call): Promise<Answer> {
+    const [outcome] = await this.#parts.committer.commit([plan], commitOptions(options, call));
+    const isNew = (outcome!.type === "put" || outcome!.type === "dry-run") && outcome!.before === undefined;
+    return answerOf(outcome!, target, isNew ? 201 : 200);
+  }
+
+  /** What a delete answers: the object while it lives on, and otherwise what the kind's delete has always answered. */
+  deleteAnswer(target: Target, request: DeleteRequest, outcome: Outcome): Answer {
+    const gone = outcome.type === "deleted";
+    const waits = !gone && request.propagationPolicy === "Foreground";
+    if (!gone || target.kind.strategy.returnsDeleted === true) return answerOf(outcome, target, waits ? 202 : 200);
+    const { definition } = target.kind;
+    const details = {
+      name: target.name,
+      ...(definition.group === "" ? {} : { group: definition.group }),
+      kind: definition.resource,
+      uid: outcome.before.object().metadata?.uid ?? "",
+    };
+    const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details } as const;
+    return { code: 200, view: statusView(status, target.kind, this.#parts.statusCodec) };
+  }
+
+  #handlerOf(target: Target): SubresourceHandler | undefined {
+    const { definition } = target.kind;
+    if (definition.stored && OBJECT_SUBRESOURCES.has(target.subresource)) return undefined;
+    if (this.#reviews.has(`${definition.group}/${definition.resource}`)) return undefined;
+    const handler = this.#subresources.get(`${definition.group}/${definition.resource}/${target.subresource}`);
+    if (handler === undefined) throw pageNotFound();
+    return handler;
+  }
+}
+
+function subresourceVerbs(target: Target): readonly string[] | undefined {
+  return target.kind.definition.subresources.find(({ name }) => name === target.subresource)?.verbs;
+}
+
+export function namedOf(target: Target): { group: string; resource: string } {
+  return { group: target.kind.definition.group, resource: target.kind.definition.resource };
+}
+
+function commitOptions(options: WriteOptions, call: Call): CommitOptions {
+  return { dryRun: options.dryRun, fence: options.fence, signal: call.signal };
+}
+
+export function answerOf(outcome: Outcome, target: Target, code: number): Answer {
+  if (outcome.type === "dry-run") {
+    const object = outcome.object;
+    if (outcome.before !== undefined && object.metadata !== undefined) {
+      object.metadata.resourceVersion = String(outcome.before.revision);
+    }
+    return { code, view: plainView(object, target.kind) };
+  }
+  if (outcome.after === undefined) throw notFound(namedOf(target), target.name);
+  return { code, view: viewOf(outcome.after, target.kind) };
+}
+
+function existsAlready(target: Target, name: string, current: CachedObject): StatusError {
+  const { group, resource } = namedOf(target);
+  const qualified = group === "" ? resource : `${resource}.${group}`;
+  const deleting = current.object().metadata?.deletionTimestamp !== undefined;
+  const message = `${deleting ? "object is being deleted: " : ""}${qualified} ${JSON.stringify(name)} already exists`;
+  return new StatusError(409, "AlreadyExists", message, { name, ...(group === "" ? {} : { group }), kind: resource });
+}
+
+function supported<T>(method: T | undefined, target: Target, verb: string): T {
+  if (method === undefined) throw methodNotSupported(namedOf(target), verb);
+  return method;
+}
+
+function warnOnce(call: Call, problems: readonly string[]): void {
+  for (const problem of problems) if (!call.warnings.includes(problem)) call.warnings.push(problem);
+}

@@ -1,0 +1,206 @@
+import { constants, gzip } from "node:zlib";
+import { stringify } from "yaml";
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { StatusError } from "../../../lib/core/status-error.ts";
+import type { Codec } from "../../../lib/resource/codec/codec.ts";
+import { partialObject } from "../../../lib/resource/table/partial-object.ts";
+import { encodeTable, tableOf } from "../../../lib/resource/table/table.ts";
+import type { Answer } from "../core/answer.ts";
+import { apiVersionOf } from "../core/kind-table.ts";
+import type { KubeObject } from "../core/kube-object.ts";
+import type { ListAnswer } from "../core/reader.ts";
+import type { StatusCodec } from "../core/status-codec.ts";
+import type { ServedKind } from "../core/stored-kind.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Accepted, type Format, MEDIA_TYPES } from "./negotiation.ts";
+
+/** As upstream: smaller answers are not worth the work. */
+const GZIP_FROM_BYTES = 128 * 1024;
+
+/** Writes answers in the encoding and shape that the client accepts. */
+export class Answers {
+  readonly #codec: Codec;
+  readonly #statusCodec: StatusCodec;
+  readonly #clock: Clock;
+
+  constructor(components: { codec: Codec; statusCodec: StatusCodec; clock: Clock }) {
+    this.#codec = components.codec;
+    this.#statusCodec = components.statusCodec;
+    this.#clock = components.clock;
+  }
+
+  async object(exchange: Exchange, answer: Answer, accepted: Accepted): Promise<void> {
+    const { view } = answer;
+    if (accepted.shape !== "object" && view.object.kind !== "Status") {
+      const text = shapedObject(view.kind, view.object, accepted, exchange, this.#clock);
+      return await this.#text(exchange, answer.code, text, accepted.format);
+    }
+    if (accepted.format === "protobuf") {
+      return await this.bytes(exchange, answer.code, MEDIA_TYPES.protobuf, view.protobuf());
+    }
+    if (accepted.format === "json" && !wantsPretty(exchange)) {
+      return await this.bytes(exchange, answer.code, MEDIA_TYPES.json, view.json());
+    }
+    await this.#text(exchange, answer.code, Buffer.from(view.json()).toString("utf8"), accepted.format);
+  }
+
+  async list(exchange: Exchange, kind: ServedKind, list: ListAnswer, accepted: Accepted): Promise<void> {
+    if (accepted.shape === "object" && accepted.format === "json" && !wantsPretty(exchange)) {
+      return await this.bytes(exchange, 200, MEDIA_TYPES.json, jsonList(kind, list));
+    }
+    if (accepted.shape === "object" && accepted.format === "protobuf") {
+      return await this.bytes(exchange, 200, MEDIA_TYPES.protobuf, this.#protobufList(kind, list));
+    }
+    const text =
+      accepted.shape === "object"
+        ? jsonList(kind, list).toString("utf8")
+        : shapedList(kind, list, accepted, exchange, this.#clock);
+    await this.#text(exchange, 200, text, accepted.format);
+  }
+
+  async error(exchange: Exchange, error: StatusError, format: Format): Promise<void> {
+    const status = error.toStatus();
+    if (error.details?.retryAfterSeconds !== undefined) {
+      exchange.setHeader("retry-after", String(error.details.retryAfterSeconds));
+    }
+    if (format === "protobuf") {
+      return await this.bytes(exchange, error.code, MEDIA_TYPES.protobuf, this.#statusCodec.protobuf(status));
+    }
+    await this.#text(exchange, error.code, JSON.stringify(status), format);
+  }
+
+  /** Any JSON document: discovery, OpenAPI, version. */
+  async json(exchange: Exchange, text: string, mediaType = MEDIA_TYPES.json): Promise<void> {
+    await this.bytes(exchange, 200, mediaType, Buffer.from(wantsPretty(exchange) ? pretty(text) : text));
+  }
+
+  async bytes(exchange: Exchange, code: number, mediaType: string, bytes: Uint8Array): Promise<void> {
+    for (const warning of exchange.warnings.slice(0, 50)) {
+      exchange.response.appendHeader("warning", `299 - ${JSON.stringify(warning.replaceAll(/[^\x20-\x7e]/g, "?"))}`);
+    }
+    exchange.setHeader("content-type", mediaType);
+    const body = await this.#compressed(exchange, bytes);
+    exchange.setHeader("content-length", String(body.length));
+    const response = exchange.response as import("node:http").ServerResponse;
+    response.writeHead(code);
+    response.end(exchange.method === "HEAD" ? undefined : body);
+  }
+
+  async #compressed(exchange: Exchange, bytes: Uint8Array): Promise<Uint8Array> {
+    if (bytes.length < GZIP_FROM_BYTES || !acceptsGzip(exchange)) return bytes;
+    exchange.setHeader("content-encoding", "gzip");
+    exchange.setHeader("vary", "Accept-Encoding");
+    return await new Promise((resolve, reject) => {
+      gzip(bytes, { level: constants.Z_BEST_SPEED }, (error, result) =>
+        error === null ? resolve(result) : reject(error),
+      );
+    });
+  }
+
+  async #text(exchange: Exchange, code: number, json: string, format: Format): Promise<void> {
+    if (format === "yaml") {
+      return await this.bytes(exchange, code, MEDIA_TYPES.yaml, Buffer.from(stringify(JSON.parse(json))));
+    }
+    await this.bytes(exchange, code, MEDIA_TYPES.json, Buffer.from(wantsPretty(exchange) ? pretty(json) : json));
+  }
+
+  #protobufList(kind: ServedKind, list: ListAnswer): Uint8Array {
+    const { definition } = kind;
+    if (definition.listSchema === undefined) throw new Error(`${definition.kind} has no list`);
+    const items = list.items.map((item) => item.object(kind));
+    const object = { metadata: listMeta(list), items };
+    return this.#codec.encodeEnvelope(
+      apiVersionOf(definition),
+      `${definition.kind}List`,
+      definition.listSchema,
+      object,
+    );
+  }
+}
+
+function acceptsGzip(exchange: Exchange): boolean {
+  return /(^|[,\s])gzip(\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))|\s*(,|$))/.test(
+    String(exchange.headers["accept-encoding"] ?? ""),
+  );
+}
+
+function wantsPretty(exchange: Exchange): boolean {
+  const value = exchange.query.get("pretty");
+  return value !== null && value !== "false" && value !== "0";
+}
+
+function pretty(json: string): string {
+  return JSON.stringify(JSON.parse(json), undefined, 2);
+}
+
+interface ListMeta {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+function listMeta(list: ListAnswer): ListMeta {
+  return {
+    resourceVersion: String(list.revision),
+    ...(list.continue === "" ? {} : { continue: list.continue }),
+    ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
+  };
+}
+
+const COMMA = Buffer.from(",");
+const OPEN = Buffer.from("{");
+const CLOSE = Buffer.from("]}");
+
+/** The items' own bytes, put together; items of a list have no kind and apiVersion of their own. */
+function jsonList(kind: ServedKind, list: ListAnswer): Buffer {
+  const { definition } = kind;
+  const apiVersion = apiVersionOf(definition);
+  const head = { kind: `${definition.kind}List`, apiVersion, metadata: listMeta(list) };
+  const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  const typeMetaBytes = Buffer.byteLength(`{"kind":"${definition.kind}","apiVersion":"${apiVersion}",`);
+  for (const [index, item] of list.items.entries()) {
+    if (index > 0) chunks.push(COMMA);
+    chunks.push(OPEN, item.json(kind).subarray(typeMetaBytes));
+  }
+  chunks.push(CLOSE);
+  return Buffer.concat(chunks);
+}
+
+function shapedObject(
+  kind: ServedKind,
+  object: KubeObject,
+  accepted: Accepted,
+  exchange: Exchange,
+  clock: Clock,
+): string {
+  if (accepted.shape === "metadata") return JSON.stringify(partialObject(object));
+  const version = object.metadata?.resourceVersion;
+  return tableText(kind, [object], version === undefined ? {} : { resourceVersion: version }, exchange, clock);
+}
+
+function shapedList(kind: ServedKind, list: ListAnswer, accepted: Accepted, exchange: Exchange, clock: Clock): string {
+  const objects = list.items.map((item) => item.object(kind));
+  if (accepted.shape === "table") return tableText(kind, objects, listMeta(list), exchange, clock);
+  const items = objects.map((object) => JSON.stringify(partialObject(object)));
+  const meta = JSON.stringify(listMeta(list));
+  return `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":${meta},"items":[${items.join(",")}]}`;
+}
+
+/** A table; `includeObject` says what each row carries beside its cells. */
+export function tableText(
+  kind: ServedKind,
+  objects: readonly KubeObject[],
+  metadata: Partial<ListMeta>,
+  exchange: Exchange,
+  clock: Clock,
+  withColumns = true,
+): string {
+  const include = exchange.query.get("includeObject") ?? "Metadata";
+  const objectText = (object: object): string => {
+    if (include === "None") return "null";
+    return include === "Object"
+      ? Buffer.from(kind.encodeJson(object as KubeObject)).toString("utf8")
+      : JSON.stringify(partialObject(object));
+  };
+  return encodeTable(tableOf(kind.definition, objects, metadata, { nowMs: clock.nowMs(), objectText }), withColumns);
+}
