@@ -6,12 +6,20 @@ export type IndexFunction<T> = (object: T) => readonly string[];
 /** What an informer knows: objects by key, and by indexes. Objects are frozen and shared: copy before changing. */
 export class ObjectStore<T extends ApiObject> {
   private readonly objects = new Map<string, T>();
-  private readonly indexes: Readonly<Record<string, IndexFunction<T>>>;
+  private readonly indexes: Record<string, IndexFunction<T>>;
   private readonly indexed = new Map<string, Map<string, Map<string, T>>>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
-    this.indexes = indexes;
+    this.indexes = { ...indexes };
     for (const name of Object.keys(indexes)) this.indexed.set(name, new Map());
+  }
+
+  /** While the store is empty. Asking again for a name that is there does nothing: the function must be the same. */
+  addIndex(name: string, index: IndexFunction<T>): void {
+    if (this.indexed.has(name)) return;
+    if (this.objects.size > 0) throw new Error(`index ${name} comes too late`);
+    this.indexes[name] = index;
+    this.indexed.set(name, new Map());
   }
 
   get size(): number {

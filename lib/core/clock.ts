@@ -29,3 +29,8 @@ export function formatMicroTime(ms: number): string {
   const iso = new globalThis.Date(ms).toISOString();
   return `${iso.slice(0, 23)}000Z`;
 }
+
+/** Milliseconds since the Unix epoch of an RFC 3339 time; NaN when the text is none. */
+export function parseTimeMs(text: string): number {
+  return globalThis.Date.parse(text);
+}

@@ -1,0 +1,20 @@
+import type { ControllerFactory } from "./manager-context.ts";
+import { namespaceController } from "./namespace/namespace-controller.ts";
+import { nodeLifeCycle } from "./node-life-cycle/node-life-cycle.ts";
+import { taintEviction } from "./node-life-cycle/taint-eviction.ts";
+import { rootCaController } from "./root-ca/root-ca-controller.ts";
+import { serviceAccountController } from "./service-account/service-account-controller.ts";
+
+/** Every controller, in the order of starting; they stop in the opposite order. */
+export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFactory])[] = [
+  // Ready and the taints that follow from a node's conditions
+  ["node-lifecycle", nodeLifeCycle],
+  // pods leave nodes with NoExecute taints
+  ["taint-eviction", taintEviction],
+  // the ServiceAccount "default" of each namespace
+  ["serviceaccount", serviceAccountController],
+  // the ConfigMap kube-root-ca.crt of each namespace
+  ["root-ca-certificate-publisher", rootCaController],
+  // empties namespaces that are being deleted
+  ["namespace", namespaceController],
+];
