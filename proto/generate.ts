@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +16,8 @@ try {
   const { stale, extra } = folderDifference(fresh, generated);
   for (const path of stale) cpSync(join(fresh, path), join(generated, path));
   for (const path of extra) rmSync(join(generated, path));
+  // Kinds are read with the annotations as they were when this process began.
+  if (stale.includes("keelson/v1/annotations.ts")) execFileSync(process.execPath, process.argv.slice(1));
 } finally {
   rmSync(fresh, { recursive: true });
 }

@@ -70,7 +70,8 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
   const value = valueType(field, parent, find);
   const inlined = options.inline ?? false;
   const required = options.required ?? false;
-  const isSingularMessage = value.type === "message" && !value.repeated && value.mapKey === undefined;
+  const target = value.type === "message" ? find(field.typeName).descriptor : undefined;
+  const isSingularMessage = target !== undefined && !value.repeated && value.mapKey === undefined;
   return {
     number: field.number,
     protoName: field.name,
@@ -78,7 +79,7 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
     ...value,
     inlined,
     notInJson: false,
-    presence: !inlined && (options.presence ?? isSingularMessage),
+    presence: !inlined && (options.presence ?? (isSingularMessage && target.options?.presence !== false)),
     omitEmpty: options.omitEmpty ?? !required,
     omitZero: options.omitZero ?? false,
     required,
@@ -90,7 +91,7 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
     nonEmpty: options.nonEmpty ?? false,
     format: options.format ?? "",
     ...(options.featureGate ? { featureGate: options.featureGate } : {}),
-    description: field.comment,
+    description: field.comment || (target?.comment ?? ""),
   };
 }
 

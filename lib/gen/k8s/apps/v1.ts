@@ -4,10 +4,13 @@ import type { Int64 } from "../../../resource/int64.ts";
 import type { PersistentVolumeClaim, PodTemplateSpec } from "../../k8s/core/v1.ts";
 import type { LabelSelector, ListMeta, ObjectMeta } from "../../k8s/meta/v1.ts";
 
+/** A state of a template, kept to go back to; made by controllers. */
 export interface ControllerRevision {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** An object of any kind, kept as it was written. */
   data?: RawJson;
   revision?: Int64;
 }
@@ -15,13 +18,17 @@ export interface ControllerRevision {
 export interface ControllerRevisionList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A state of a template, kept to go back to; made by controllers. */
   items?: ControllerRevision[];
 }
 
+/** Runs one pod of a template on every node, or on every node that fits. */
 export interface DaemonSet {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: DaemonSetSpec;
   status?: DaemonSetStatus;
@@ -30,12 +37,16 @@ export interface DaemonSet {
 export interface DaemonSetList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Runs one pod of a template on every node, or on every node that fits. */
   items?: DaemonSet[];
 }
 
 export interface DaemonSetSpec {
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   selector?: LabelSelector;
+  /** What pods made from a template look like. */
   template?: PodTemplateSpec;
   updateStrategy?: DaemonSetUpdateStrategy;
   minReadySeconds?: number;
@@ -61,118 +72,176 @@ export interface DaemonSetUpdateStrategy {
 }
 
 export interface RollingUpdateDaemonSet {
+  /** A number or a string: a port or its name, a count or a percentage. */
   maxUnavailable?: number | string;
+  /** A number or a string: a port or its name, a count or a percentage. */
   maxSurge?: number | string;
 }
 
 export interface DaemonSetCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
 
+/** Keeps pods of one template running and replaces them step by step when the template changes. */
 export interface Deployment {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a deployment. */
   spec?: DeploymentSpec;
+  /** What was last seen of a deployment. */
   status?: DeploymentStatus;
 }
 
+/** A list of deployments. */
 export interface DeploymentList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Keeps pods of one template running and replaces them step by step when the template changes. */
   items?: Deployment[];
 }
 
+/** What is wanted of a deployment. */
 export interface DeploymentSpec {
+  /** How many pods. */
   replicas?: number;
+  /** The labels of its pods; cannot change, and the template must have them. */
   selector?: LabelSelector;
+  /** What its pods look like. */
   template?: PodTemplateSpec;
+  /** How old pods are replaced by new ones. */
   strategy?: DeploymentStrategy;
+  /** Seconds that a pod must be ready for to count as available. */
   minReadySeconds?: number;
+  /** How many old ReplicaSets are kept to go back to. */
   revisionHistoryLimit?: number;
+  /** Changes of the template wait. */
   paused?: boolean;
+  /** Seconds without progress after which it counts as failed. */
   progressDeadlineSeconds?: number;
 }
 
+/** What was last seen of a deployment. */
 export interface DeploymentStatus {
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Pods that are there. */
   replicas?: number;
+  /** Pods of the present template. */
   updatedReplicas?: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods that have been ready long enough. */
   availableReplicas?: number;
+  /** Pods that are lacking. */
   unavailableReplicas?: number;
   terminatingReplicas?: number;
+  /** Single aspects of its state. */
   conditions?: DeploymentCondition[];
+  /** How often a name for a ReplicaSet was taken. */
   collisionCount?: number;
 }
 
+/** How old pods are replaced by new ones. */
 export interface DeploymentStrategy {
+  /** RollingUpdate replaces them by and by; Recreate ends all of them first. */
   type?: string;
+  /** Settings of RollingUpdate. */
   rollingUpdate?: RollingUpdateDeployment;
 }
 
+/** Settings of a rolling update. */
 export interface RollingUpdateDeployment {
+  /** How many pods may be lacking meanwhile, as a number or a percentage. */
   maxUnavailable?: number | string;
+  /** How many pods there may be beyond the wanted number, as a number or a percentage. */
   maxSurge?: number | string;
 }
 
 export interface DeploymentCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastUpdateTime?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
 
+/** Keeps a number of pods of one template running. */
 export interface ReplicaSet {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a ReplicaSet. */
   spec?: ReplicaSetSpec;
+  /** What was last seen of a ReplicaSet. */
   status?: ReplicaSetStatus;
 }
 
+/** A list of ReplicaSets. */
 export interface ReplicaSetList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Keeps a number of pods of one template running. */
   items?: ReplicaSet[];
 }
 
+/** What is wanted of a ReplicaSet. */
 export interface ReplicaSetSpec {
+  /** How many pods. */
   replicas?: number;
+  /** Seconds that a pod must be ready for to count as available. */
   minReadySeconds?: number;
+  /** The labels of its pods; cannot change, and the template must have them. */
   selector?: LabelSelector;
+  /** What its pods look like. */
   template?: PodTemplateSpec;
 }
 
+/** What was last seen of a ReplicaSet. */
 export interface ReplicaSetStatus {
+  /** Pods that are there. */
   replicas?: number;
+  /** Pods with all labels of the template. */
   fullyLabeledReplicas?: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods that have been ready long enough. */
   availableReplicas?: number;
   terminatingReplicas?: number;
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Single aspects of its state. */
   conditions?: ReplicaSetCondition[];
 }
 
 export interface ReplicaSetCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
 
+/** Keeps pods running that each have a name and storage of their own. */
 export interface StatefulSet {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: StatefulSetSpec;
   status?: StatefulSetStatus;
@@ -181,14 +250,19 @@ export interface StatefulSet {
 export interface StatefulSetList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Keeps pods running that each have a name and storage of their own. */
   items?: StatefulSet[];
 }
 
 export interface StatefulSetSpec {
   replicas?: number;
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   selector?: LabelSelector;
+  /** What pods made from a template look like. */
   template?: PodTemplateSpec;
+  /** The wish for a piece of storage. */
   volumeClaimTemplates?: PersistentVolumeClaim[];
   serviceName?: string;
   podManagementPolicy?: string;
@@ -228,12 +302,14 @@ export interface StatefulSetOrdinals {
 
 export interface RollingUpdateStatefulSetStrategy {
   partition?: number;
+  /** A number or a string: a port or its name, a count or a percentage. */
   maxUnavailable?: number | string;
 }
 
 export interface StatefulSetCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;

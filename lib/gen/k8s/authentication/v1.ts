@@ -2,9 +2,11 @@
 import type { Int64 } from "../../../resource/int64.ts";
 import type { ObjectMeta } from "../../k8s/meta/v1.ts";
 
+/** Asks who a token belongs to. */
 export interface TokenReview {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: TokenReviewSpec;
   status?: TokenReviewStatus;
@@ -29,9 +31,11 @@ export interface UserInfo {
   extra?: Record<string, string[]>;
 }
 
+/** Asks who the caller is. */
 export interface SelfSubjectReview {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   status?: SelfSubjectReviewStatus;
 }
@@ -40,22 +44,30 @@ export interface SelfSubjectReviewStatus {
   userInfo?: UserInfo;
 }
 
+/** Asks for a token of a service account. */
 export interface TokenRequest {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What the token is for. */
   spec?: TokenRequestSpec;
   status?: TokenRequestStatus;
 }
 
+/** What the token is for. */
 export interface TokenRequestSpec {
+  /** Who is to accept it. */
   audiences?: string[];
+  /** How long it is wanted to hold; the server may say less. */
   expirationSeconds?: Int64;
+  /** An object with which the token ends. */
   boundObjectRef?: BoundObjectReference;
 }
 
 export interface TokenRequestStatus {
   token?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   expirationTimestamp?: string;
 }
 

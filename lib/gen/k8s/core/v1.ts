@@ -3,7 +3,9 @@ import type { RawJson } from "../../../resource/codec/raw-json.ts";
 import type { Int64 } from "../../../resource/int64.ts";
 import type { Condition, LabelSelector, ListMeta, ObjectMeta, OwnerReference } from "../../k8s/meta/v1.ts";
 
+/** Selects nodes; one of the terms must hold. */
 export interface NodeSelector {
+  /** Requirements that must all hold; none selects nothing. */
   nodeSelectorTerms?: NodeSelectorTerm[];
 }
 
@@ -11,11 +13,15 @@ export interface TopologySelectorTerm {
   matchLabelExpressions?: TopologySelectorLabelRequirement[];
 }
 
+/** Requirements that must all hold; none selects nothing. */
 export interface NodeSelectorTerm {
+  /** One requirement on a label or field of a node. */
   matchExpressions?: NodeSelectorRequirement[];
+  /** One requirement on a label or field of a node. */
   matchFields?: NodeSelectorRequirement[];
 }
 
+/** One requirement on a label or field of a node. */
 export interface NodeSelectorRequirement {
   key?: string;
   operator?: string;
@@ -27,16 +33,22 @@ export interface TopologySelectorLabelRequirement {
   values?: string[];
 }
 
+/** Wishes and demands about where a pod runs. */
 export interface Affinity {
+  /** About the node. */
   nodeAffinity?: NodeAffinity;
+  /** About pods that should be near. */
   podAffinity?: PodAffinity;
+  /** About pods that should not be near. */
   podAntiAffinity?: PodAntiAffinity;
 }
 
+/** How evenly pods are spread over the values of a node label. */
 export interface TopologySpreadConstraint {
   maxSkew?: number;
   topologyKey?: string;
   whenUnsatisfiable?: string;
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   labelSelector?: LabelSelector;
   minDomains?: number;
   nodeAffinityPolicy?: string;
@@ -45,6 +57,7 @@ export interface TopologySpreadConstraint {
 }
 
 export interface NodeAffinity {
+  /** Selects nodes; one of the terms must hold. */
   requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector;
   preferredDuringSchedulingIgnoredDuringExecution?: PreferredSchedulingTerm[];
 }
@@ -61,13 +74,16 @@ export interface PodAntiAffinity {
 
 export interface PreferredSchedulingTerm {
   weight?: number;
+  /** Requirements that must all hold; none selects nothing. */
   preference?: NodeSelectorTerm;
 }
 
 export interface PodAffinityTerm {
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   labelSelector?: LabelSelector;
   namespaces?: string[];
   topologyKey?: string;
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   namespaceSelector?: LabelSelector;
   matchLabelKeys?: string[];
   mismatchLabelKeys?: string[];
@@ -78,17 +94,27 @@ export interface WeightedPodAffinityTerm {
   podAffinityTerm?: PodAffinityTerm;
 }
 
+/** Names an object, or a part of it. */
 export interface ObjectReference {
+  /** Its kind. */
   kind?: string;
+  /** Its namespace. */
   namespace?: string;
+  /** Its name. */
   name?: string;
+  /** Its identity. */
   uid?: string;
+  /** Its group and version. */
   apiVersion?: string;
+  /** Its version. */
   resourceVersion?: string;
+  /** The part of it that is meant, as `spec.containers{web}`. */
   fieldPath?: string;
 }
 
+/** Names an object in the same namespace. */
 export interface LocalObjectReference {
+  /** Its name. */
   name?: string;
 }
 
@@ -110,9 +136,13 @@ export interface SecretReference {
   namespace?: string;
 }
 
+/** What a container needs and what it may use. */
 export interface ResourceRequirements {
+  /** The most that it may use, by resource. */
   limits?: Record<string, string>;
+  /** What is set aside for it, by resource; the limits where it says nothing. */
   requests?: Record<string, string>;
+  /** Claims of the pod that it uses. */
   claims?: ResourceClaim[];
 }
 
@@ -126,9 +156,11 @@ export interface ResourceClaim {
   request?: string;
 }
 
+/** The wish for a piece of storage. */
 export interface PersistentVolumeClaim {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: PersistentVolumeClaimSpec;
   status?: PersistentVolumeClaimStatus;
@@ -137,17 +169,21 @@ export interface PersistentVolumeClaim {
 export interface PersistentVolumeClaimList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** The wish for a piece of storage. */
   items?: PersistentVolumeClaim[];
 }
 
 export interface PersistentVolumeClaimTemplate {
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: PersistentVolumeClaimSpec;
 }
 
 export interface PersistentVolumeClaimSpec {
   accessModes?: string[];
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   selector?: LabelSelector;
   resources?: VolumeResourceRequirements;
   volumeName?: string;
@@ -172,7 +208,9 @@ export interface PersistentVolumeClaimStatus {
 export interface PersistentVolumeClaimCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastProbeTime?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
@@ -183,80 +221,111 @@ export interface ModifyVolumeStatus {
   status?: string;
 }
 
+/** A volume of a pod. */
 export interface Volume {
+  /** Unique in the pod; a DNS label. */
   name?: string;
+  /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
+  /** An empty folder that lives as long as the pod. */
   emptyDir?: EmptyDirVolumeSource;
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   gitRepo?: GitRepoVolumeSource;
+  /** The values of a Secret as files. */
   secret?: SecretVolumeSource;
+  /** An NFS share. */
   nfs?: NFSVolumeSource;
   iscsi?: ISCSIVolumeSource;
   glusterfs?: GlusterfsVolumeSource;
+  /** The volume that a claim is bound to. */
   persistentVolumeClaim?: PersistentVolumeClaimVolumeSource;
   rbd?: RBDVolumeSource;
   flexVolume?: FlexVolumeSource;
   cinder?: CinderVolumeSource;
   cephfs?: CephFSVolumeSource;
   flocker?: FlockerVolumeSource;
+  /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIVolumeSource;
   fc?: FCVolumeSource;
   azureFile?: AzureFileVolumeSource;
+  /** The values of a ConfigMap as files. */
   configMap?: ConfigMapVolumeSource;
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
   quobyte?: QuobyteVolumeSource;
   azureDisk?: AzureDiskVolumeSource;
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
+  /** Several sources in one folder. */
   projected?: ProjectedVolumeSource;
   portworxVolume?: PortworxVolumeSource;
   scaleIO?: ScaleIOVolumeSource;
   storageos?: StorageOSVolumeSource;
+  /** A volume that a CSI driver makes for the pod. */
   csi?: CSIVolumeSource;
+  /** A claim that lives as long as the pod. */
   ephemeral?: EphemeralVolumeSource;
+  /** The content of an image. */
   image?: ImageVolumeSource;
 }
 
+/** Where a volume's content comes from; exactly one is set. */
 export interface VolumeSource {
+  /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
+  /** An empty folder that lives as long as the pod. */
   emptyDir?: EmptyDirVolumeSource;
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   gitRepo?: GitRepoVolumeSource;
+  /** The values of a Secret as files. */
   secret?: SecretVolumeSource;
+  /** An NFS share. */
   nfs?: NFSVolumeSource;
   iscsi?: ISCSIVolumeSource;
   glusterfs?: GlusterfsVolumeSource;
+  /** The volume that a claim is bound to. */
   persistentVolumeClaim?: PersistentVolumeClaimVolumeSource;
   rbd?: RBDVolumeSource;
   flexVolume?: FlexVolumeSource;
   cinder?: CinderVolumeSource;
   cephfs?: CephFSVolumeSource;
   flocker?: FlockerVolumeSource;
+  /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIVolumeSource;
   fc?: FCVolumeSource;
   azureFile?: AzureFileVolumeSource;
+  /** The values of a ConfigMap as files. */
   configMap?: ConfigMapVolumeSource;
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
   quobyte?: QuobyteVolumeSource;
   azureDisk?: AzureDiskVolumeSource;
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
+  /** Several sources in one folder. */
   projected?: ProjectedVolumeSource;
   portworxVolume?: PortworxVolumeSource;
   scaleIO?: ScaleIOVolumeSource;
   storageos?: StorageOSVolumeSource;
+  /** A volume that a CSI driver makes for the pod. */
   csi?: CSIVolumeSource;
+  /** A claim that lives as long as the pod. */
   ephemeral?: EphemeralVolumeSource;
+  /** The content of an image. */
   image?: ImageVolumeSource;
 }
 
+/** A file or folder of the node. */
 export interface HostPathVolumeSource {
+  /** Where it is. */
   path?: string;
+  /** What must be there, or is made when it is not. */
   type?: string;
 }
 
+/** An empty folder that lives as long as the pod. */
 export interface EmptyDirVolumeSource {
+  /** Empty for the node's disk, Memory for a file system in memory. */
   medium?: string;
+  /** The most that it may hold. */
   sizeLimit?: string;
 }
 
@@ -280,10 +349,15 @@ export interface GitRepoVolumeSource {
   directory?: string;
 }
 
+/** The values of a Secret as files. */
 export interface SecretVolumeSource {
+  /** The Secret. */
   secretName?: string;
+  /** Which keys, and as which files; all when empty. */
   items?: KeyToPath[];
+  /** Mode of the files. */
   defaultMode?: number;
+  /** The Secret and its keys may be absent. */
   optional?: boolean;
 }
 
@@ -303,6 +377,7 @@ export interface ISCSIVolumeSource {
   portals?: string[];
   chapAuthDiscovery?: boolean;
   chapAuthSession?: boolean;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
   initiatorName?: string;
 }
@@ -325,6 +400,7 @@ export interface RBDVolumeSource {
   pool?: string;
   user?: string;
   keyring?: string;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
   readOnly?: boolean;
 }
@@ -332,6 +408,7 @@ export interface RBDVolumeSource {
 export interface FlexVolumeSource {
   driver?: string;
   fsType?: string;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
   readOnly?: boolean;
   options?: Record<string, string>;
@@ -341,6 +418,7 @@ export interface CinderVolumeSource {
   volumeID?: string;
   fsType?: string;
   readOnly?: boolean;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
 }
 
@@ -349,6 +427,7 @@ export interface CephFSVolumeSource {
   path?: string;
   user?: string;
   secretFile?: string;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
   readOnly?: boolean;
 }
@@ -377,10 +456,15 @@ export interface AzureFileVolumeSource {
   readOnly?: boolean;
 }
 
+/** The values of a ConfigMap as files. */
 export interface ConfigMapVolumeSource {
+  /** Its name. */
   name?: string;
+  /** Which keys, and as which files; all when empty. */
   items?: KeyToPath[];
+  /** Mode of the files. */
   defaultMode?: number;
+  /** The ConfigMap and its keys may be absent. */
   optional?: boolean;
 }
 
@@ -414,8 +498,11 @@ export interface PhotonPersistentDiskVolumeSource {
   fsType?: string;
 }
 
+/** Several sources in one folder. */
 export interface ProjectedVolumeSource {
+  /** The sources. */
   sources?: VolumeProjection[];
+  /** Mode of the files. */
   defaultMode?: number;
 }
 
@@ -428,6 +515,7 @@ export interface PortworxVolumeSource {
 export interface ScaleIOVolumeSource {
   gateway?: string;
   system?: string;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
   sslEnabled?: boolean;
   protectionDomain?: string;
@@ -443,6 +531,7 @@ export interface StorageOSVolumeSource {
   volumeNamespace?: string;
   fsType?: string;
   readOnly?: boolean;
+  /** Names an object in the same namespace. */
   secretRef?: LocalObjectReference;
 }
 
@@ -451,6 +540,7 @@ export interface CSIVolumeSource {
   readOnly?: boolean;
   fsType?: string;
   volumeAttributes?: Record<string, string>;
+  /** Names an object in the same namespace. */
   nodePublishSecretRef?: LocalObjectReference;
 }
 
@@ -463,9 +553,13 @@ export interface ImageVolumeSource {
   pullPolicy?: string;
 }
 
+/** A key that becomes a file. */
 export interface KeyToPath {
+  /** The key. */
   key?: string;
+  /** The file, below the volume; never upwards. */
   path?: string;
+  /** Mode of the file. */
   mode?: number;
 }
 
@@ -484,6 +578,7 @@ export interface ObjectFieldSelector {
 export interface ResourceFieldSelector {
   containerName?: string;
   resource?: string;
+  /** A number with a suffix, as `100m`, `1.5Gi` or `1e3`. */
   divisor?: string;
 }
 
@@ -491,13 +586,16 @@ export interface VolumeProjection {
   secret?: SecretProjection;
   downwardAPI?: DownwardAPIProjection;
   configMap?: ConfigMapProjection;
+  /** A token of the pod's service account as a file, renewed in time. */
   serviceAccountToken?: ServiceAccountTokenProjection;
   clusterTrustBundle?: ClusterTrustBundleProjection;
   podCertificate?: PodCertificateProjection;
 }
 
 export interface SecretProjection {
+  /** Its name. */
   name?: string;
+  /** A key that becomes a file. */
   items?: KeyToPath[];
   optional?: boolean;
 }
@@ -507,20 +605,27 @@ export interface DownwardAPIProjection {
 }
 
 export interface ConfigMapProjection {
+  /** Its name. */
   name?: string;
+  /** A key that becomes a file. */
   items?: KeyToPath[];
   optional?: boolean;
 }
 
+/** A token of the pod's service account as a file, renewed in time. */
 export interface ServiceAccountTokenProjection {
+  /** Who is to accept it; the API server when empty. */
   audience?: string;
+  /** How long it holds; at least 600. */
   expirationSeconds?: Int64;
+  /** The file, below the volume. */
   path?: string;
 }
 
 export interface ClusterTrustBundleProjection {
   name?: string;
   signerName?: string;
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   labelSelector?: LabelSelector;
   optional?: boolean;
   path?: string;
@@ -536,33 +641,49 @@ export interface PodCertificateProjection {
   userAnnotations?: Record<string, string>;
 }
 
+/** An environment variable. */
 export interface EnvVar {
+  /** Its name. */
   name?: string;
+  /** Its value. `$(NAME)` stands for a variable before it, `$$` for a dollar sign. */
   value?: string;
+  /** Where the value comes from; not together with `value`. */
   valueFrom?: EnvVarSource;
 }
 
+/** A source whose keys all become environment variables. */
 export interface EnvFromSource {
+  /** Put before each name. */
   prefix?: string;
+  /** A ConfigMap. */
   configMapRef?: ConfigMapEnvSource;
+  /** A Secret. */
   secretRef?: SecretEnvSource;
 }
 
+/** Where the value of a variable comes from; exactly one is set. */
 export interface EnvVarSource {
+  /** A field of the pod. */
   fieldRef?: ObjectFieldSelector;
+  /** A resource of a container. */
   resourceFieldRef?: ResourceFieldSelector;
+  /** A key of a ConfigMap. */
   configMapKeyRef?: ConfigMapKeySelector;
+  /** A key of a Secret. */
   secretKeyRef?: SecretKeySelector;
+  /** A key of a file in a volume. */
   fileKeyRef?: FileKeySelector;
 }
 
 export interface ConfigMapKeySelector {
+  /** Its name. */
   name?: string;
   key?: string;
   optional?: boolean;
 }
 
 export interface SecretKeySelector {
+  /** Its name. */
   name?: string;
   key?: string;
   optional?: boolean;
@@ -576,55 +697,88 @@ export interface FileKeySelector {
 }
 
 export interface ConfigMapEnvSource {
+  /** Its name. */
   name?: string;
   optional?: boolean;
 }
 
 export interface SecretEnvSource {
+  /** Its name. */
   name?: string;
   optional?: boolean;
 }
 
+/** How to find out whether a container is well. Exactly one way of asking is set. */
 export interface Probe {
+  /** Runs a command in the container; exit status 0 is success. */
   exec?: ExecAction;
+  /** Asks by HTTP; a status from 200 to 399 is success. */
   httpGet?: HTTPGetAction;
+  /** Opens a connection. */
   tcpSocket?: TCPSocketAction;
+  /** Asks the gRPC health service. */
   grpc?: GRPCAction;
+  /** Seconds after the start before the first probe. */
   initialDelaySeconds?: number;
+  /** Seconds until a probe counts as failed. */
   timeoutSeconds?: number;
+  /** Seconds from probe to probe. */
   periodSeconds?: number;
+  /** Successes in a row after a failure that count as success. */
   successThreshold?: number;
+  /** Failures in a row that count as failure. */
   failureThreshold?: number;
+  /** Seconds to end in when the probe failed, instead of the pod's. */
   terminationGracePeriodSeconds?: Int64;
 }
 
+/** What to do at turns of a container's life. */
 export interface Lifecycle {
+  /** Right after the start; the container is not running before it is done. When it fails the container is ended. */
   postStart?: LifecycleHandler;
+  /** Before the end that somebody asked for; the grace period covers it. */
   preStop?: LifecycleHandler;
+  /** The signal that asks the container to end. */
   stopSignal?: string;
 }
 
+/** What a probe does; exactly one is set. */
 export interface ProbeHandler {
+  /** Runs a command in the container; exit status 0 is success. */
   exec?: ExecAction;
+  /** Asks by HTTP; a status from 200 to 399 is success. */
   httpGet?: HTTPGetAction;
+  /** Opens a connection. */
   tcpSocket?: TCPSocketAction;
+  /** Asks the gRPC health service. */
   grpc?: GRPCAction;
 }
 
+/** A command to run in a container. */
 export interface ExecAction {
+  /** The program and its arguments; no shell is involved. */
   command?: string[];
 }
 
+/** A request by HTTP. */
 export interface HTTPGetAction {
+  /** Path of the request. */
   path?: string;
+  /** Number or name of the port. */
   port?: number | string;
+  /** Host to connect to; the pod's address when empty. */
   host?: string;
+  /** HTTP or HTTPS. */
   scheme?: string;
+  /** Headers of the request. */
   httpHeaders?: HTTPHeader[];
 }
 
+/** A connection by TCP. */
 export interface TCPSocketAction {
+  /** Number or name of the port. */
   port?: number | string;
+  /** Host to connect to; the pod's address when empty. */
   host?: string;
 }
 
@@ -639,8 +793,11 @@ export interface HTTPHeader {
 }
 
 export interface LifecycleHandler {
+  /** A command to run in a container. */
   exec?: ExecAction;
+  /** A request by HTTP. */
   httpGet?: HTTPGetAction;
+  /** A connection by TCP. */
   tcpSocket?: TCPSocketAction;
   sleep?: SleepAction;
 }
@@ -649,32 +806,52 @@ export interface SleepAction {
   seconds?: Int64;
 }
 
+/** User, capabilities and the like of a container; what it says goes before what the pod says. */
 export interface SecurityContext {
+  /** Capabilities to add and to drop. */
   capabilities?: Capabilities;
+  /** As root on the node. */
   privileged?: boolean;
+  /** SELinux labels. */
   seLinuxOptions?: SELinuxOptions;
   windowsOptions?: WindowsSecurityContextOptions;
+  /** User of the first process. */
   runAsUser?: Int64;
+  /** Group of the first process. */
   runAsGroup?: Int64;
+  /** Refuse to run as root. */
   runAsNonRoot?: boolean;
+  /** The root file system cannot be written to. */
   readOnlyRootFilesystem?: boolean;
+  /** Whether a process may gain more rights than its parent has. */
   allowPrivilegeEscalation?: boolean;
+  /** How /proc is masked. */
   procMount?: string;
+  /** Which system calls are allowed. */
   seccompProfile?: SeccompProfile;
+  /** The AppArmor profile. */
   appArmorProfile?: AppArmorProfile;
 }
 
+/** Users, groups and kernel settings for all containers of a pod. */
 export interface PodSecurityContext {
   seLinuxOptions?: SELinuxOptions;
   windowsOptions?: WindowsSecurityContextOptions;
+  /** User of the first process. */
   runAsUser?: Int64;
+  /** Group of the first process. */
   runAsGroup?: Int64;
+  /** Refuse to run as root. */
   runAsNonRoot?: boolean;
+  /** Further groups of the first process. */
   supplementalGroups?: Int64[];
   supplementalGroupsPolicy?: string;
+  /** Group that owns the volumes. */
   fsGroup?: Int64;
+  /** Kernel settings of the pod's own namespaces. */
   sysctls?: Sysctl[];
   fsGroupChangePolicy?: string;
+  /** Which system calls are allowed. */
   seccompProfile?: SeccompProfile;
   appArmorProfile?: AppArmorProfile;
   seLinuxChangePolicy?: string;
@@ -714,31 +891,57 @@ export interface Sysctl {
   value?: string;
 }
 
+/** A program that runs in a pod, from an image. */
 export interface Container {
+  /** Unique in the pod; a DNS label. Cannot change. */
   name?: string;
+  /** Name of the image. */
   image?: string;
+  /** The program to run, instead of the image's entry point. `$(NAME)` stands for a variable of env. */
   command?: string[];
+  /** Arguments of the program, instead of the image's. `$(NAME)` stands for a variable of env. */
   args?: string[];
+  /** Where the program starts; the image's own when empty. */
   workingDir?: string;
+  /** Ports that the program listens on. Others can be reached too. */
   ports?: ContainerPort[];
+  /** Sources whose keys all become environment variables. */
   envFrom?: EnvFromSource[];
+  /** Environment variables. */
   env?: EnvVar[];
+  /** What it needs and what it may use. */
   resources?: ResourceRequirements;
+  /** Whether a change of a resource needs a restart. */
   resizePolicy?: ContainerResizePolicy[];
+  /** Restart policy of this container, instead of the pod's. */
   restartPolicy?: string;
+  /** Exceptions from the restart policy, by exit code; the first that fits holds. */
   restartPolicyRules?: ContainerRestartRule[];
+  /** Where volumes appear in its file system. */
   volumeMounts?: VolumeMount[];
+  /** Where block devices appear. */
   volumeDevices?: VolumeDevice[];
+  /** When it fails the container is started again. */
   livenessProbe?: Probe;
+  /** While it fails the pod gets no traffic from services. */
   readinessProbe?: Probe;
+  /** Until it has succeeded the other probes wait; when it fails the container is started again. */
   startupProbe?: Probe;
+  /** What to do right after the start and before the end. */
   lifecycle?: Lifecycle;
+  /** A file whose content becomes the message of the container's end. */
   terminationMessagePath?: string;
+  /** File, or FallbackToLogsOnError: the end of the log when the file is empty and the container failed. */
   terminationMessagePolicy?: string;
+  /** When the image is fetched: Always, IfNotPresent or Never. */
   imagePullPolicy?: string;
+  /** User, capabilities and the like for this container. */
   securityContext?: SecurityContext;
+  /** Keep a standard input open. */
   stdin?: boolean;
+  /** Close the standard input after the first session. */
   stdinOnce?: boolean;
+  /** Give it a terminal; needs stdin. */
   tty?: boolean;
 }
 
@@ -748,22 +951,32 @@ export interface EphemeralContainer {
   command?: string[];
   args?: string[];
   workingDir?: string;
+  /** A port that a container listens on. */
   ports?: ContainerPort[];
+  /** A source whose keys all become environment variables. */
   envFrom?: EnvFromSource[];
+  /** An environment variable. */
   env?: EnvVar[];
+  /** What a container needs and what it may use. */
   resources?: ResourceRequirements;
   resizePolicy?: ContainerResizePolicy[];
   restartPolicy?: string;
   restartPolicyRules?: ContainerRestartRule[];
+  /** Where a volume appears in a container. */
   volumeMounts?: VolumeMount[];
   volumeDevices?: VolumeDevice[];
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   livenessProbe?: Probe;
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   readinessProbe?: Probe;
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   startupProbe?: Probe;
+  /** What to do at turns of a container's life. */
   lifecycle?: Lifecycle;
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   imagePullPolicy?: string;
+  /** User, capabilities and the like of a container; what it says goes before what the pod says. */
   securityContext?: SecurityContext;
   stdin?: boolean;
   stdinOnce?: boolean;
@@ -771,11 +984,17 @@ export interface EphemeralContainer {
   targetContainerName?: string;
 }
 
+/** A port that a container listens on. */
 export interface ContainerPort {
+  /** Unique in the pod; services may refer to it. */
   name?: string;
+  /** Port of the node that leads here; best left out. */
   hostPort?: number;
+  /** Port of the pod's address. */
   containerPort?: number;
+  /** TCP, UDP or SCTP. */
   protocol?: string;
+  /** Address of the node to bind hostPort to. */
   hostIP?: string;
 }
 
@@ -789,13 +1008,21 @@ export interface ContainerRestartRule {
   exitCodes?: ContainerRestartRuleOnExitCodes;
 }
 
+/** Where a volume appears in a container. */
 export interface VolumeMount {
+  /** The volume of the pod. */
   name?: string;
+  /** It cannot be written to here. */
   readOnly?: boolean;
+  /** Whether mounts below are read-only too. */
   recursiveReadOnly?: string;
+  /** Where it appears; without a colon. */
   mountPath?: string;
+  /** The part of the volume that appears, instead of its root. */
   subPath?: string;
+  /** Whether later mounts are seen on the other side. */
   mountPropagation?: string;
+  /** As subPath, with `$(NAME)` for variables of the container. */
   subPathExpr?: string;
 }
 
@@ -815,39 +1042,60 @@ export interface EphemeralContainerCommon {
   command?: string[];
   args?: string[];
   workingDir?: string;
+  /** A port that a container listens on. */
   ports?: ContainerPort[];
+  /** A source whose keys all become environment variables. */
   envFrom?: EnvFromSource[];
+  /** An environment variable. */
   env?: EnvVar[];
+  /** What a container needs and what it may use. */
   resources?: ResourceRequirements;
   resizePolicy?: ContainerResizePolicy[];
   restartPolicy?: string;
   restartPolicyRules?: ContainerRestartRule[];
+  /** Where a volume appears in a container. */
   volumeMounts?: VolumeMount[];
   volumeDevices?: VolumeDevice[];
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   livenessProbe?: Probe;
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   readinessProbe?: Probe;
+  /** How to find out whether a container is well. Exactly one way of asking is set. */
   startupProbe?: Probe;
+  /** What to do at turns of a container's life. */
   lifecycle?: Lifecycle;
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   imagePullPolicy?: string;
+  /** User, capabilities and the like of a container; what it says goes before what the pod says. */
   securityContext?: SecurityContext;
   stdin?: boolean;
   stdinOnce?: boolean;
   tty?: boolean;
 }
 
+/** What was last seen of a container. */
 export interface ContainerStatus {
+  /** The container. */
   name?: string;
+  /** What it is doing. */
   state?: ContainerState;
+  /** How it ended the last time. */
   lastState?: ContainerState;
+  /** It takes traffic. */
   ready?: boolean;
+  /** How often it was started again. */
   restartCount?: number;
+  /** The image it runs. */
   image?: string;
+  /** The image's identity. */
   imageID?: string;
+  /** Its identity at the runtime, as `containerd://<id>`. */
   containerID?: string;
+  /** It has passed its startup probe and its postStart action. */
   started?: boolean;
   allocatedResources?: Record<string, string>;
+  /** What a container needs and what it may use. */
   resources?: ResourceRequirements;
   volumeMounts?: VolumeMountStatus[];
   user?: ContainerUser;
@@ -855,9 +1103,13 @@ export interface ContainerStatus {
   stopSignal?: string;
 }
 
+/** What a container is doing; one is set, and none means waiting. */
 export interface ContainerState {
+  /** It does not run yet. */
   waiting?: ContainerStateWaiting;
+  /** It runs. */
   running?: ContainerStateRunning;
+  /** It has ended. */
   terminated?: ContainerStateTerminated;
 }
 
@@ -878,22 +1130,35 @@ export interface ResourceStatus {
   resources?: ResourceHealth[];
 }
 
+/** Why a container does not run. */
 export interface ContainerStateWaiting {
+  /** A word for programs, as `ImagePullBackOff`. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
+/** A container that runs. */
 export interface ContainerStateRunning {
+  /** Since when. */
   startedAt?: string;
 }
 
+/** How a container ended. */
 export interface ContainerStateTerminated {
+  /** Its exit status. */
   exitCode?: number;
+  /** The signal that ended it. */
   signal?: number;
+  /** A word for programs, as `Completed` or `Error`. */
   reason?: string;
+  /** What it left behind. */
   message?: string;
+  /** When it started. */
   startedAt?: string;
+  /** When it ended. */
   finishedAt?: string;
+  /** Its identity at the runtime. */
   containerID?: string;
 }
 
@@ -917,131 +1182,218 @@ export interface ResourceHealth {
   message?: string;
 }
 
+/** Keeps away pods that do not tolerate it. */
 export interface Taint {
+  /** Its key. */
   key?: string;
+  /** Its value. */
   value?: string;
+  /** NoSchedule, PreferNoSchedule or NoExecute. */
   effect?: string;
+  /** When it was added. */
   timeAdded?: string;
 }
 
+/** Taints with this key, value and effect do not keep the pod away. */
 export interface Toleration {
+  /** The taint's key; empty with operator Exists fits all. */
   key?: string;
+  /** Equal, Exists, Lt or Gt. */
   operator?: string;
+  /** The taint's value. */
   value?: string;
+  /** The taint's effect; empty fits all. */
   effect?: string;
+  /** How long a NoExecute taint is tolerated; for ever when absent. */
   tolerationSeconds?: Int64;
 }
 
+/** One or more containers that run together on one node and share its network address and volumes. */
 export interface Pod {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a pod. */
   spec?: PodSpec;
+  /** What was last seen of a pod. */
   status?: PodStatus;
 }
 
+/** A list of pods. */
 export interface PodList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** One or more containers that run together on one node and share its network address and volumes. */
   items?: Pod[];
 }
 
 export interface PodStatusResult {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What was last seen of a pod. */
   status?: PodStatus;
 }
 
+/** What is wanted of a pod. */
 export interface PodSpec {
+  /** Volumes that its containers may mount. */
   volumes?: Volume[];
+  /** Containers that run one after another, each to its end, before the others start. With restartPolicy Always one keeps running beside the others. */
   initContainers?: Container[];
+  /** The containers of the pod, at least one. None can be added or removed later. */
   containers?: Container[];
+  /** Containers added to a running pod for debugging, through the subresource of that name. */
   ephemeralContainers?: EphemeralContainer[];
+  /** When containers that ended are started again: Always, OnFailure or Never. */
   restartPolicy?: string;
+  /** Seconds between the wish to end and the kill; 0 kills at once. */
   terminationGracePeriodSeconds?: Int64;
+  /** Seconds after its start at which the pod is ended as failed. */
   activeDeadlineSeconds?: Int64;
+  /** Where names are resolved: ClusterFirst, ClusterFirstWithHostNet, Default or None. */
   dnsPolicy?: string;
+  /** Labels that the node must have. */
   nodeSelector?: Record<string, string>;
+  /** The service account that the pod acts as. */
   serviceAccountName?: string;
+  /** The old name of serviceAccountName. */
   serviceAccount?: string;
+  /** Whether containers find a token of the service account. */
   automountServiceAccountToken?: boolean;
+  /** The node that the pod is bound to; empty until the scheduler has chosen one. */
   nodeName?: string;
+  /** Use the node's network instead of one of its own. */
   hostNetwork?: boolean;
+  /** See the node's processes. */
   hostPID?: boolean;
+  /** Share the node's inter-process communication. */
   hostIPC?: boolean;
+  /** All containers see each other's processes. */
   shareProcessNamespace?: boolean;
+  /** Users, groups and kernel settings for the whole pod. */
   securityContext?: PodSecurityContext;
+  /** Secrets with credentials for the registries of the images. */
   imagePullSecrets?: LocalObjectReference[];
+  /** Host name of the pod; its own name when empty. */
   hostname?: string;
+  /** Gives the pod a full name `<hostname>.<subdomain>.<namespace>.svc.<cluster domain>`. */
   subdomain?: string;
+  /** Wishes and demands about nodes and about other pods near by. */
   affinity?: Affinity;
+  /** The scheduler that places the pod. */
   schedulerName?: string;
+  /** Taints of nodes that do not keep the pod away. */
   tolerations?: Toleration[];
+  /** Lines that are added to the hosts file. */
   hostAliases?: HostAlias[];
+  /** Name of the class that gives the priority. */
   priorityClassName?: string;
+  /** The higher, the more important; set from the class. */
   priority?: number;
+  /** Settings of name resolution beside dnsPolicy. */
   dnsConfig?: PodDNSConfig;
+  /** Conditions that must hold, beside the containers' readiness, for the pod to be ready. */
   readinessGates?: PodReadinessGate[];
+  /** The class of container runtime to run with. */
   runtimeClassName?: string;
+  /** Whether containers get environment variables for the services of the namespace. */
   enableServiceLinks?: boolean;
+  /** Whether pods of lower priority may be ended to make room. */
   preemptionPolicy?: string;
+  /** Resources that the sandbox itself needs. */
   overhead?: Record<string, string>;
+  /** How the pods of a group are spread over zones, nodes and the like. */
   topologySpreadConstraints?: TopologySpreadConstraint[];
+  /** The host name is the full name. */
   setHostnameAsFQDN?: boolean;
+  /** The operating system that the containers are made for. */
   os?: PodOS;
+  /** Use the node's user namespace; false gives the pod one of its own. */
   hostUsers?: boolean;
+  /** While one of these is there the scheduler leaves the pod alone. */
   schedulingGates?: PodSchedulingGate[];
+  /** Claims of devices that containers may refer to. */
   resourceClaims?: PodResourceClaim[];
+  /** Resources of the pod as a whole. */
   resources?: ResourceRequirements;
+  /** The host name, whatever else is said. */
   hostnameOverride?: string;
   schedulingGroup?: PodSchedulingGroup;
 }
 
+/** What was last seen of a pod. */
 export interface PodStatus {
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Where it is in its life: Pending, Running, Succeeded, Failed or Unknown. */
   phase?: string;
+  /** Single aspects, such as whether it is scheduled and ready. */
   conditions?: PodCondition[];
+  /** Says to people why it is in this state. */
   message?: string;
+  /** Says to programs why it is in this state. */
   reason?: string;
+  /** The node on which room is being made for the pod. */
   nominatedNodeName?: string;
+  /** Address of its node. */
   hostIP?: string;
+  /** Addresses of its node, one per family. */
   hostIPs?: HostIP[];
+  /** Address of the pod. */
   podIP?: string;
+  /** Addresses of the pod, one per family. */
   podIPs?: PodIP[];
+  /** When the node took it on. */
   startTime?: string;
+  /** State of each init container. */
   initContainerStatuses?: ContainerStatus[];
+  /** State of each container. */
   containerStatuses?: ContainerStatus[];
+  /** Guaranteed, Burstable or BestEffort, by requests and limits; decides who is evicted first. */
   qosClass?: string;
+  /** State of each ephemeral container. */
   ephemeralContainerStatuses?: ContainerStatus[];
   resize?: string;
   resourceClaimStatuses?: PodResourceClaimStatus[];
   extendedResourceClaimStatus?: PodExtendedResourceClaimStatus;
   allocatedResources?: Record<string, string>;
+  /** What a container needs and what it may use. */
   resources?: ResourceRequirements;
   nodeAllocatableResourceClaimStatuses?: NodeAllocatableResourceClaimStatus[];
 }
 
+/** An address and names for it, as in a hosts file. */
 export interface HostAlias {
   ip?: string;
   hostnames?: string[];
 }
 
+/** Settings of name resolution. */
 export interface PodDNSConfig {
+  /** Servers to ask, beside those that dnsPolicy gives. */
   nameservers?: string[];
+  /** Domains to search, beside those that dnsPolicy gives. */
   searches?: string[];
+  /** Options of the resolver, beside those that dnsPolicy gives. */
   options?: PodDNSConfigOption[];
 }
 
+/** A condition that the pod's readiness waits for. */
 export interface PodReadinessGate {
   conditionType?: string;
 }
 
+/** An operating system. */
 export interface PodOS {
   name?: string;
 }
 
+/** Keeps a pod from being scheduled. */
 export interface PodSchedulingGate {
   name?: string;
 }
@@ -1061,20 +1413,30 @@ export interface PodDNSConfigOption {
   value?: string;
 }
 
+/** One aspect of a pod's state. */
 export interface PodCondition {
+  /** Which aspect: PodScheduled, Initialized, ContainersReady, Ready and others. */
   type?: string;
+  /** The generation that the judgement is about. */
   observedGeneration?: Int64;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
+  /** When it was last looked at. */
   lastProbeTime?: string;
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
+/** One address of a node. */
 export interface HostIP {
   ip?: string;
 }
 
+/** One address of a pod. */
 export interface PodIP {
   ip?: string;
 }
@@ -1101,35 +1463,48 @@ export interface ContainerExtendedResourceRequest {
   requestName?: string;
 }
 
+/** A template for pods, kept by itself. */
 export interface PodTemplate {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What pods made from it look like. */
   template?: PodTemplateSpec;
 }
 
 export interface PodTemplateList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A template for pods, kept by itself. */
   items?: PodTemplate[];
 }
 
+/** What pods made from a template look like. */
 export interface PodTemplateSpec {
+  /** Labels and the like of the pods. */
   metadata?: ObjectMeta;
+  /** What is wanted of the pods. */
   spec?: PodSpec;
 }
 
+/** Ties a pod to a node. */
 export interface Binding {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** The node. */
   target?: ObjectReference;
 }
 
+/** Health of a part of the control plane. No longer of use. */
 export interface ComponentStatus {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   conditions?: ComponentCondition[];
 }
@@ -1137,7 +1512,9 @@ export interface ComponentStatus {
 export interface ComponentStatusList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Health of a part of the control plane. No longer of use. */
   items?: ComponentStatus[];
 }
 
@@ -1148,33 +1525,46 @@ export interface ComponentCondition {
   error?: string;
 }
 
+/** Settings for programs, as keys and values. */
 export interface ConfigMap {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** Neither data nor this can be changed any more. */
   immutable?: boolean;
+  /** Values in UTF-8. */
   data?: Record<string, string>;
+  /** Values of any bytes; keys differ from those of data. */
   binaryData?: Record<string, string>;
 }
 
+/** A list of ConfigMaps. */
 export interface ConfigMapList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Settings for programs, as keys and values. */
   items?: ConfigMap[];
 }
 
+/** Addresses behind a service. EndpointSlices have taken its place. */
 export interface Endpoints {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** Groups of addresses with the same ports. */
   subsets?: EndpointSubset[];
 }
 
 export interface EndpointsList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Addresses behind a service. EndpointSlices have taken its place. */
   items?: Endpoints[];
 }
 
@@ -1188,6 +1578,7 @@ export interface EndpointAddress {
   ip?: string;
   hostname?: string;
   nodeName?: string;
+  /** Names an object, or a part of it. */
   targetRef?: ObjectReference;
 }
 
@@ -1198,30 +1589,48 @@ export interface EndpointPort {
   appProtocol?: string;
 }
 
+/** Something that happened to an object, told to people. */
 export interface Event {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What it happened to. */
   involvedObject?: ObjectReference;
+  /** A word for programs. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
+  /** Who tells it. */
   source?: EventSource;
+  /** When it happened first. */
   firstTimestamp?: string;
+  /** When it happened last. */
   lastTimestamp?: string;
+  /** How often it happened. */
   count?: number;
+  /** Normal or Warning. */
   type?: string;
+  /** When it happened. */
   eventTime?: string;
+  /** How it went on, if it did. */
   series?: EventSeries;
+  /** What was done, or failed. */
   action?: string;
+  /** A second object that it is about. */
   related?: ObjectReference;
+  /** Which controller tells it, as `kubernetes.io/kubelet`. */
   reportingComponent?: string;
+  /** Which instance of it. */
   reportingInstance?: string;
 }
 
 export interface EventList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Something that happened to an object, told to people. */
   items?: Event[];
 }
 
@@ -1232,12 +1641,15 @@ export interface EventSource {
 
 export interface EventSeries {
   count?: number;
+  /** A moment to the microsecond. In JSON a string by RFC 3339 with six decimals, or null. */
   lastObservedTime?: string;
 }
 
+/** Bounds and defaults for the resources of objects in a namespace. */
 export interface LimitRange {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: LimitRangeSpec;
 }
@@ -1245,7 +1657,9 @@ export interface LimitRange {
 export interface LimitRangeList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Bounds and defaults for the resources of objects in a namespace. */
   items?: LimitRange[];
 }
 
@@ -1262,58 +1676,82 @@ export interface LimitRangeItem {
   maxLimitRequestRatio?: Record<string, string>;
 }
 
+/** Objects of any kinds. */
 export interface List {
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** An object of any kind, kept as it was written. */
   items?: RawJson[];
 }
 
+/** A room of its own for names; most objects live in one. */
 export interface Namespace {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a namespace. */
   spec?: NamespaceSpec;
+  /** What was last seen of a namespace. */
   status?: NamespaceStatus;
 }
 
+/** A list of namespaces. */
 export interface NamespaceList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A room of its own for names; most objects live in one. */
   items?: Namespace[];
 }
 
+/** What is wanted of a namespace. */
 export interface NamespaceSpec {
+  /** What must be done before it may vanish. */
   finalizers?: string[];
 }
 
+/** What was last seen of a namespace. */
 export interface NamespaceStatus {
+  /** Active or Terminating. */
   phase?: string;
+  /** Single aspects of its end. */
   conditions?: NamespaceCondition[];
 }
 
 export interface NamespaceCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
 
+/** A machine that runs pods. */
 export interface Node {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a node. */
   spec?: NodeSpec;
+  /** What was last seen of a node. */
   status?: NodeStatus;
 }
 
+/** A list of nodes. */
 export interface NodeList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A machine that runs pods. */
   items?: Node[];
 }
 
+/** Query parameters of the proxy to a node. */
 export interface NodeProxyOptions {
   apiVersion?: string;
   kind?: string;
@@ -1324,26 +1762,43 @@ export interface AvoidPods {
   preferAvoidPods?: PreferAvoidPodsEntry[];
 }
 
+/** What is wanted of a node. */
 export interface NodeSpec {
+  /** Range that its pods get addresses from. */
   podCIDR?: string;
+  /** Ranges that its pods get addresses from, one per family. */
   podCIDRs?: string[];
+  /** Its identity at the cloud provider. */
   providerID?: string;
+  /** No new pods come here. */
   unschedulable?: boolean;
+  /** Keep away pods that do not tolerate them. */
   taints?: Taint[];
   configSource?: NodeConfigSource;
   externalID?: string;
 }
 
+/** What was last seen of a node. */
 export interface NodeStatus {
+  /** What it has, by resource. */
   capacity?: Record<string, string>;
+  /** What of it pods may use. */
   allocatable?: Record<string, string>;
+  /** No longer set. */
   phase?: string;
+  /** Single aspects, such as whether it is ready. */
   conditions?: NodeCondition[];
+  /** How it can be reached. */
   addresses?: NodeAddress[];
+  /** Ports of its agent. */
   daemonEndpoints?: NodeDaemonEndpoints;
+  /** Identity, kernel, runtime and versions. */
   nodeInfo?: NodeSystemInfo;
+  /** Images that it holds. */
   images?: ContainerImage[];
+  /** Attached volumes that its pods use. */
   volumesInUse?: string[];
+  /** Volumes that are attached to it. */
   volumesAttached?: AttachedVolume[];
   config?: NodeConfigStatus;
   runtimeHandlers?: NodeRuntimeHandler[];
@@ -1363,17 +1818,27 @@ export interface ConfigMapNodeConfigSource {
   kubeletConfigKey?: string;
 }
 
+/** One aspect of a node's state. */
 export interface NodeCondition {
+  /** Which aspect: Ready, MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable and others. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
+  /** When it was last reported. */
   lastHeartbeatTime?: string;
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
+/** One way to reach a node. */
 export interface NodeAddress {
+  /** Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS. */
   type?: string;
+  /** The address. */
   address?: string;
 }
 
@@ -1381,16 +1846,27 @@ export interface NodeDaemonEndpoints {
   kubeletEndpoint?: DaemonEndpoint;
 }
 
+/** Identity, kernel, runtime and versions of a node. */
 export interface NodeSystemInfo {
+  /** Identity of the installation. */
   machineID?: string;
+  /** Identity of the machine. */
   systemUUID?: string;
+  /** Identity of this boot. */
   bootID?: string;
+  /** Version of the kernel. */
   kernelVersion?: string;
+  /** Name of the distribution. */
   osImage?: string;
+  /** Container runtime and its version, as `containerd://1.6.20`. */
   containerRuntimeVersion?: string;
+  /** Version of the agent. */
   kubeletVersion?: string;
+  /** No longer set. */
   kubeProxyVersion?: string;
+  /** The operating system. */
   operatingSystem?: string;
+  /** The processor's architecture. */
   architecture?: string;
   swap?: NodeSwapStatus;
 }
@@ -1436,18 +1912,22 @@ export interface NodeRuntimeHandlerFeatures {
 
 export interface PreferAvoidPodsEntry {
   podSignature?: PodSignature;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   evictionTime?: string;
   reason?: string;
   message?: string;
 }
 
 export interface PodSignature {
+  /** Names an object that owns another one in the same namespace, or cluster-wide. */
   podController?: OwnerReference;
 }
 
+/** A piece of storage of the cluster. */
 export interface PersistentVolume {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: PersistentVolumeSpec;
   status?: PersistentVolumeStatus;
@@ -1456,7 +1936,9 @@ export interface PersistentVolume {
 export interface PersistentVolumeList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A piece of storage of the cluster. */
   items?: PersistentVolume[];
 }
 
@@ -1464,6 +1946,7 @@ export interface PersistentVolumeSpec {
   capacity?: Record<string, string>;
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
+  /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
   glusterfs?: GlusterfsPersistentVolumeSource;
   nfs?: NFSVolumeSource;
@@ -1485,6 +1968,7 @@ export interface PersistentVolumeSpec {
   storageos?: StorageOSPersistentVolumeSource;
   csi?: CSIPersistentVolumeSource;
   accessModes?: string[];
+  /** Names an object, or a part of it. */
   claimRef?: ObjectReference;
   persistentVolumeReclaimPolicy?: string;
   storageClassName?: string;
@@ -1498,12 +1982,14 @@ export interface PersistentVolumeStatus {
   phase?: string;
   message?: string;
   reason?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastPhaseTransitionTime?: string;
 }
 
 export interface PersistentVolumeSource {
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
+  /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
   glusterfs?: GlusterfsPersistentVolumeSource;
   nfs?: NFSVolumeSource;
@@ -1527,6 +2013,7 @@ export interface PersistentVolumeSource {
 }
 
 export interface VolumeNodeAffinity {
+  /** Selects nodes; one of the terms must hold. */
   required?: NodeSelector;
 }
 
@@ -1616,6 +2103,7 @@ export interface StorageOSPersistentVolumeSource {
   volumeNamespace?: string;
   fsType?: string;
   readOnly?: boolean;
+  /** Names an object, or a part of it. */
   secretRef?: ObjectReference;
 }
 
@@ -1632,6 +2120,7 @@ export interface CSIPersistentVolumeSource {
   nodeExpandSecretRef?: SecretReference;
 }
 
+/** Query parameters of attaching to a container's process. */
 export interface PodAttachOptions {
   apiVersion?: string;
   kind?: string;
@@ -1642,6 +2131,7 @@ export interface PodAttachOptions {
   container?: string;
 }
 
+/** Query parameters of running a command in a container. */
 export interface PodExecOptions {
   apiVersion?: string;
   kind?: string;
@@ -1653,27 +2143,38 @@ export interface PodExecOptions {
   command?: string[];
 }
 
+/** Query parameters of reading a container's log. */
 export interface PodLogOptions {
   apiVersion?: string;
   kind?: string;
+  /** The container; may be left out if there is only one. */
   container?: string;
+  /** Go on as the log grows. */
   follow?: boolean;
+  /** The log of the container that ran before. */
   previous?: boolean;
+  /** Only what is younger than this. */
   sinceSeconds?: Int64;
+  /** Only what is younger than this moment. */
   sinceTime?: string;
+  /** Put the time before each line. */
   timestamps?: boolean;
+  /** So many lines from the end. */
   tailLines?: Int64;
+  /** At most so many bytes. */
   limitBytes?: Int64;
   insecureSkipTLSVerifyBackend?: boolean;
   stream?: string;
 }
 
+/** Query parameters of forwarding ports. */
 export interface PodPortForwardOptions {
   apiVersion?: string;
   kind?: string;
   ports?: number[];
 }
 
+/** Query parameters of the proxy to a pod. */
 export interface PodProxyOptions {
   apiVersion?: string;
   kind?: string;
@@ -1684,17 +2185,21 @@ export interface Preconditions {
   uid?: string;
 }
 
+/** Which members of a range are taken. Not served; part of the store's contents. */
 export interface RangeAllocation {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   range?: string;
   data?: string;
 }
 
+/** Keeps a number of pods of one template running. Deployments have taken its place. */
 export interface ReplicationController {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: ReplicationControllerSpec;
   status?: ReplicationControllerStatus;
@@ -1703,7 +2208,9 @@ export interface ReplicationController {
 export interface ReplicationControllerList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Keeps a number of pods of one template running. Deployments have taken its place. */
   items?: ReplicationController[];
 }
 
@@ -1711,6 +2218,7 @@ export interface ReplicationControllerSpec {
   replicas?: number;
   minReadySeconds?: number;
   selector?: Record<string, string>;
+  /** What pods made from a template look like. */
   template?: PodTemplateSpec;
 }
 
@@ -1726,14 +2234,17 @@ export interface ReplicationControllerStatus {
 export interface ReplicationControllerCondition {
   type?: string;
   status?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
 
+/** Bounds what a namespace may use. */
 export interface ResourceQuota {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: ResourceQuotaSpec;
   status?: ResourceQuotaStatus;
@@ -1742,7 +2253,9 @@ export interface ResourceQuota {
 export interface ResourceQuotaList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Bounds what a namespace may use. */
   items?: ResourceQuota[];
 }
 
@@ -1767,84 +2280,133 @@ export interface ScopedResourceSelectorRequirement {
   values?: string[];
 }
 
+/** Values that must not be seen by everybody. Kept like a ConfigMap, under 1 MiB. */
 export interface Secret {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** Neither data nor this can be changed any more. */
   immutable?: boolean;
+  /** The values, base64 in JSON. */
   data?: Record<string, string>;
+  /** Values in plain text, for writing only: they go into data. */
   stringData?: Record<string, string>;
+  /** What the values are for; cannot change. */
   type?: string;
 }
 
+/** A list of Secrets. */
 export interface SecretList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Values that must not be seen by everybody. Kept like a ConfigMap, under 1 MiB. */
   items?: Secret[];
 }
 
 export interface SerializedReference {
   apiVersion?: string;
   kind?: string;
+  /** Names an object, or a part of it. */
   reference?: ObjectReference;
 }
 
+/** A name and an address for a group of pods. */
 export interface Service {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a service. */
   spec?: ServiceSpec;
+  /** What was last seen of a service. */
   status?: ServiceStatus;
 }
 
+/** A list of services. */
 export interface ServiceList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** A name and an address for a group of pods. */
   items?: Service[];
 }
 
+/** Query parameters of the proxy to a service. */
 export interface ServiceProxyOptions {
   apiVersion?: string;
   kind?: string;
   path?: string;
 }
 
+/** What is wanted of a service. */
 export interface ServiceSpec {
+  /** Ports that it offers. */
   ports?: ServicePort[];
+  /** Labels of the pods behind it; without one somebody else says where traffic goes. */
   selector?: Record<string, string>;
+  /** Its address within the cluster; None for a service without one. */
   clusterIP?: string;
+  /** Its addresses within the cluster, one per family. */
   clusterIPs?: string[];
+  /** ClusterIP, NodePort, LoadBalancer or ExternalName. */
   type?: string;
+  /** Further addresses that nodes take traffic for. */
   externalIPs?: string[];
+  /** ClientIP sends a client to the same pod each time; None does not. */
   sessionAffinity?: string;
+  /** Address to ask the load balancer for. */
   loadBalancerIP?: string;
+  /** Ranges from which the load balancer takes traffic. */
   loadBalancerSourceRanges?: string[];
+  /** The name that an ExternalName service stands for. */
   externalName?: string;
+  /** Local keeps traffic from outside on the node where it came in; Cluster spreads it. */
   externalTrafficPolicy?: string;
+  /** Port where nodes say whether they have pods of the service. */
   healthCheckNodePort?: number;
+  /** Pods count before they are ready. */
   publishNotReadyAddresses?: boolean;
+  /** Settings of sessionAffinity. */
   sessionAffinityConfig?: SessionAffinityConfig;
+  /** Families of its addresses: IPv4, IPv6. */
   ipFamilies?: string[];
+  /** How many families: SingleStack, PreferDualStack or RequireDualStack. */
   ipFamilyPolicy?: string;
+  /** Whether a LoadBalancer service gets node ports. */
   allocateLoadBalancerNodePorts?: boolean;
+  /** Which implementation gives the load balancer. */
   loadBalancerClass?: string;
+  /** Local keeps traffic from inside on the node where it began; Cluster spreads it. */
   internalTrafficPolicy?: string;
+  /** Which endpoints to prefer. */
   trafficDistribution?: string;
 }
 
+/** What was last seen of a service. */
 export interface ServiceStatus {
+  /** Its load balancer. */
   loadBalancer?: LoadBalancerStatus;
+  /** Single aspects of its state. */
   conditions?: Condition[];
 }
 
+/** A port of a service. */
 export interface ServicePort {
+  /** Unique in the service; may be left out if there is only one. */
   name?: string;
+  /** TCP, UDP or SCTP. */
   protocol?: string;
+  /** The protocol that is spoken over it. */
   appProtocol?: string;
+  /** Port of the service's address. */
   port?: number;
+  /** Number or name of the pods' port; the same as port when absent. */
   targetPort?: number | string;
+  /** Port of every node that leads here. */
   nodePort?: number;
 }
 
@@ -1873,18 +2435,26 @@ export interface PortStatus {
   error?: string;
 }
 
+/** An identity for programs that run in pods. */
 export interface ServiceAccount {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** Secrets that its pods may use. */
   secrets?: ObjectReference[];
+  /** Credentials for registries that its pods get. */
   imagePullSecrets?: LocalObjectReference[];
+  /** Whether its pods find a token; a pod may say otherwise. */
   automountServiceAccountToken?: boolean;
 }
 
+/** A list of service accounts. */
 export interface ServiceAccountList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** An identity for programs that run in pods. */
   items?: ServiceAccount[];
 }

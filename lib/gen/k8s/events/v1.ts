@@ -2,22 +2,36 @@
 import type { EventSource, ObjectReference } from "../../k8s/core/v1.ts";
 import type { ListMeta, ObjectMeta } from "../../k8s/meta/v1.ts";
 
+/** Something that happened to an object, told to people. */
 export interface Event {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** When it happened. */
   eventTime?: string;
+  /** How it went on, if it did. */
   series?: EventSeries;
+  /** Which controller tells it, as `kubernetes.io/kubelet`. */
   reportingController?: string;
+  /** Which instance of it. */
   reportingInstance?: string;
+  /** What was done, or failed. */
   action?: string;
+  /** A word for programs. */
   reason?: string;
+  /** What it happened to. */
   regarding?: ObjectReference;
+  /** A second object that it is about. */
   related?: ObjectReference;
+  /** A sentence for people. */
   note?: string;
+  /** Normal or Warning. */
   type?: string;
   deprecatedSource?: EventSource;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   deprecatedFirstTimestamp?: string;
+  /** A moment to the second. In JSON a string by RFC 3339, or null. */
   deprecatedLastTimestamp?: string;
   deprecatedCount?: number;
 }
@@ -25,11 +39,14 @@ export interface Event {
 export interface EventList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Something that happened to an object, told to people. */
   items?: Event[];
 }
 
 export interface EventSeries {
   count?: number;
+  /** A moment to the microsecond. In JSON a string by RFC 3339 with six decimals, or null. */
   lastObservedTime?: string;
 }

@@ -7,53 +7,92 @@ export interface Timestamp {
   nanos?: number;
 }
 
+/** What every stored object has: its name, its identity and its history. */
 export interface ObjectMeta {
+  /** Unique among the objects of its kind in its namespace; cannot change. */
   name?: string;
+  /** A prefix from which the server makes a unique name when `name` is empty. */
   generateName?: string;
+  /** The namespace that the object lives in; empty for cluster-wide kinds. Cannot change. */
   namespace?: string;
+  /** No longer set by the server. */
   selfLink?: string;
+  /** Identifies this very object in time and space; a later object of the same name has another. Set by the server. */
   uid?: string;
+  /** Changes with every change of the object. Opaque: clients may only compare it for equality and hand it back. Set by the server. */
   resourceVersion?: string;
+  /** Counts changes of the wanted state. Set by the server. */
   generation?: Int64;
+  /** When the object was created. Set by the server, in UTC. */
   creationTimestamp?: string;
+  /** When the object is to be gone, after its deletion has been asked for. Set by the server; cannot be taken back. */
   deletionTimestamp?: string;
+  /** How long the object may take to end once its deletion has been asked for. May only be shortened. */
   deletionGracePeriodSeconds?: Int64;
+  /** Keys and values by which objects are grouped and selected. */
   labels?: Record<string, string>;
+  /** Keys and values that tools keep with the object; not for selecting. */
   annotations?: Record<string, string>;
+  /** Objects that this one depends on; when all of them are gone it is collected. */
   ownerReferences?: OwnerReference[];
+  /** Names of what must still be done before the object may vanish; whoever does it removes its entry. */
   finalizers?: string[];
+  /** Which manager owns which fields, kept for server-side apply. */
   managedFields?: ManagedFieldsEntry[];
 }
 
+/** What a list says of itself. */
 export interface ListMeta {
+  /** No longer set by the server. */
   selfLink?: string;
+  /** The version of the state that the list shows; a watch may begin here. */
   resourceVersion?: string;
+  /** Token for the next page; empty on the last one. It holds for a limited time. */
   continue?: string;
+  /** How many items follow the last one of this page, if the server counted them. */
   remainingItemCount?: Int64;
   shardInfo?: ShardInfo;
 }
 
+/** Names the kind of an object and the schema that it is written in. */
 export interface TypeMeta {
+  /** The kind, as `Pod`. */
   kind?: string;
+  /** Group and version, as `apps/v1`, or the version alone for the core group. */
   apiVersion?: string;
 }
 
+/** Names an object that owns another one in the same namespace, or cluster-wide. */
 export interface OwnerReference {
+  /** Group and version of the owner. */
   apiVersion?: string;
+  /** Kind of the owner. */
   kind?: string;
+  /** Name of the owner. */
   name?: string;
+  /** Identity of the owner; an owner of the same name and another uid is no owner. */
   uid?: string;
+  /** The owner is the one controller that manages the object. */
   controller?: boolean;
+  /** The owner cannot vanish in a foreground deletion before this reference is gone. */
   blockOwnerDeletion?: boolean;
 }
 
+/** The fields that one manager set by one kind of operation. */
 export interface ManagedFieldsEntry {
+  /** Who set them. */
   manager?: string;
+  /** How they were set: Apply or Update. */
   operation?: string;
+  /** The version that the fields are named in. */
   apiVersion?: string;
+  /** When the entry last changed. */
   time?: string;
+  /** The format of the field set; FieldsV1 is the only one. */
   fieldsType?: string;
+  /** The set of fields. */
   fieldsV1?: RawJson;
+  /** The subresource through which they were set; empty for the object itself. */
   subresource?: string;
 }
 
@@ -61,8 +100,11 @@ export interface ShardInfo {
   selector?: string;
 }
 
+/** Selects objects by their labels; all requirements must hold. Empty selects everything. */
 export interface LabelSelector {
+  /** Labels that must be there with exactly these values. */
   matchLabels?: Record<string, string>;
+  /** Further requirements. */
   matchExpressions?: LabelSelectorRequirement[];
 }
 
@@ -72,65 +114,101 @@ export interface FieldSelectorRequirement {
   values?: string[];
 }
 
+/** One requirement on a label. */
 export interface LabelSelectorRequirement {
+  /** The label. */
   key?: string;
+  /** How values are compared: In, NotIn, Exists or DoesNotExist. */
   operator?: string;
+  /** For In and NotIn at least one; for the others none. */
   values?: string[];
 }
 
+/** One aspect of an object's state. */
 export interface Condition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
+  /** The generation that the judgement is about. */
   observedGeneration?: Int64;
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
+/** Query parameters of reading one object. */
 export interface GetOptions {
   apiVersion?: string;
   kind?: string;
   resourceVersion?: string;
 }
 
+/** Query parameters of lists and watches. */
 export interface ListOptions {
   apiVersion?: string;
   kind?: string;
+  /** Restricts to objects with these labels. */
   labelSelector?: string;
+  /** Restricts to objects with these field values. */
   fieldSelector?: string;
+  /** Follows changes instead of answering with a list. */
   watch?: boolean;
+  /** The client understands bookmarks, which tell it how far the watch has come. */
   allowWatchBookmarks?: boolean;
+  /** The state to begin with. */
   resourceVersion?: string;
+  /** How resourceVersion is meant: Exact or NotOlderThan. */
   resourceVersionMatch?: string;
+  /** Ends the call after this time. */
   timeoutSeconds?: Int64;
+  /** At most so many items in one answer. */
   limit?: Int64;
+  /** The token of the page before. */
   continue?: string;
+  /** A watch begins with the present objects and a bookmark after the last of them. */
   sendInitialEvents?: boolean;
   shardSelector?: string;
 }
 
+/** Query parameters of creating an object. */
 export interface CreateOptions {
   apiVersion?: string;
   kind?: string;
+  /** `All` goes through all stages and stores nothing. */
   dryRun?: string[];
+  /** Who makes the change. */
   fieldManager?: string;
+  /** What becomes of unknown and duplicate fields: Ignore, Warn or Strict. */
   fieldValidation?: string;
 }
 
+/** Query parameters of replacing an object. */
 export interface UpdateOptions {
   apiVersion?: string;
   kind?: string;
+  /** `All` goes through all stages and stores nothing. */
   dryRun?: string[];
+  /** Who makes the change. */
   fieldManager?: string;
+  /** What becomes of unknown and duplicate fields: Ignore, Warn or Strict. */
   fieldValidation?: string;
 }
 
+/** Query parameters of patching an object. */
 export interface PatchOptions {
   apiVersion?: string;
   kind?: string;
+  /** `All` goes through all stages and stores nothing. */
   dryRun?: string[];
+  /** Apply only: takes over fields that other managers own. */
   force?: boolean;
+  /** Who makes the change; apply needs it. */
   fieldManager?: string;
+  /** What becomes of unknown and duplicate fields: Ignore, Warn or Strict. */
   fieldValidation?: string;
 }
 
@@ -142,28 +220,40 @@ export interface ApplyOptions {
   fieldManager?: string;
 }
 
+/** How an object is deleted. */
 export interface DeleteOptions {
   apiVersion?: string;
   kind?: string;
+  /** Seconds that the object has to end; 0 deletes at once. When absent the kind decides. */
   gracePeriodSeconds?: Int64;
+  /** The deletion fails with a conflict unless these hold. */
   preconditions?: Preconditions;
+  /** Replaced by propagationPolicy. */
   orphanDependents?: boolean;
+  /** What becomes of dependents: Orphan, Background or Foreground. */
   propagationPolicy?: string;
+  /** `All` goes through all stages and stores nothing. */
   dryRun?: string[];
+  /** Deletes also an object that cannot be read. Unsafe: nothing is cleaned up after it. */
   ignoreStoreReadErrorWithClusterBreakingPotential?: boolean;
 }
 
+/** Query parameters of answers in the form of a table. */
 export interface TableOptions {
   apiVersion?: string;
   kind?: string;
   includeObject?: string;
 }
 
+/** What must hold when a write takes effect. */
 export interface Preconditions {
+  /** The object has this identity. */
   uid?: string;
+  /** The object has this version. */
   resourceVersion?: string;
 }
 
+/** The versions of the core group. */
 export interface APIVersions {
   apiVersion?: string;
   kind?: string;
@@ -171,16 +261,20 @@ export interface APIVersions {
   serverAddressByClientCIDRs?: ServerAddressByClientCIDR[];
 }
 
+/** All groups but the core one. */
 export interface APIGroupList {
   apiVersion?: string;
   kind?: string;
+  /** A group and the versions that it is served in. */
   groups?: APIGroup[];
 }
 
+/** The resources of one group version. */
 export interface APIResourceList {
   apiVersion?: string;
   kind?: string;
   groupVersion?: string;
+  /** A resource or subresource of a group version. */
   resources?: APIResource[];
 }
 
@@ -193,6 +287,7 @@ export interface ServerAddressByClientCIDR {
   serverAddress?: string;
 }
 
+/** A group and the versions that it is served in. */
 export interface APIGroup {
   apiVersion?: string;
   kind?: string;
@@ -207,6 +302,7 @@ export interface GroupVersionForDiscovery {
   version?: string;
 }
 
+/** A resource or subresource of a group version. */
 export interface APIResource {
   name?: string;
   singularName?: string;
@@ -214,6 +310,7 @@ export interface APIResource {
   group?: string;
   version?: string;
   kind?: string;
+  /** In JSON a list of strings. */
   verbs?: string[];
   shortNames?: string[];
   categories?: string[];
@@ -247,56 +344,84 @@ export interface GroupVersionResource {
   resource?: string;
 }
 
+/** Objects of any kinds. */
 export interface List {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** An object of any kind, kept as it was written. */
   items?: RawJson[];
 }
 
+/** An object of any kind, of which only the metadata is shown. */
 export interface PartialObjectMetadata {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
 }
 
 export interface PartialObjectMetadataList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** An object of any kind, of which only the metadata is shown. */
   items?: PartialObjectMetadata[];
 }
 
 export interface Patch {
 }
 
+/** The outcome of a request that does not answer with an object. */
 export interface Status {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Success or Failure. */
   status?: string;
+  /** A sentence for people. */
   message?: string;
+  /** A word for programs; empty when nothing more is known than the code. */
   reason?: string;
+  /** What else is known, by reason. */
   details?: StatusDetails;
+  /** The HTTP status. */
   code?: number;
 }
 
+/** What a Status is about. */
 export interface StatusDetails {
+  /** Name of the object. */
   name?: string;
+  /** Group of its kind. */
   group?: string;
+  /** Its kind, or its resource. */
   kind?: string;
+  /** Its identity. */
   uid?: string;
+  /** The single reasons of a failure. */
   causes?: StatusCause[];
+  /** After how many seconds a retry makes sense. */
   retryAfterSeconds?: number;
 }
 
+/** One of the reasons of a failure. */
 export interface StatusCause {
+  /** A word for programs. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
+  /** The path of the field at fault, as `spec.containers[0].name`. */
   field?: string;
 }
 
+/** One change that a watch tells. */
 export interface WatchEvent {
+  /** ADDED, MODIFIED, DELETED, BOOKMARK or ERROR. */
   type?: string;
+  /** The object after the change, before it was deleted, with nothing but its version in a bookmark, or a Status. */
   object?: RawJson;
 }

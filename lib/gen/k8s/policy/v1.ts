@@ -2,16 +2,21 @@
 import type { Int64 } from "../../../resource/int64.ts";
 import type { Condition, DeleteOptions, LabelSelector, ListMeta, ObjectMeta } from "../../k8s/meta/v1.ts";
 
+/** Asks for a pod to be deleted, as far as disruption budgets allow. */
 export interface Eviction {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** How an object is deleted. */
   deleteOptions?: DeleteOptions;
 }
 
+/** Bounds how many pods of a group may be taken away at once on purpose. */
 export interface PodDisruptionBudget {
   apiVersion?: string;
   kind?: string;
+  /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
   spec?: PodDisruptionBudgetSpec;
   status?: PodDisruptionBudgetStatus;
@@ -20,13 +25,18 @@ export interface PodDisruptionBudget {
 export interface PodDisruptionBudgetList {
   apiVersion?: string;
   kind?: string;
+  /** What a list says of itself. */
   metadata?: ListMeta;
+  /** Bounds how many pods of a group may be taken away at once on purpose. */
   items?: PodDisruptionBudget[];
 }
 
 export interface PodDisruptionBudgetSpec {
+  /** A number or a string: a port or its name, a count or a percentage. */
   minAvailable?: number | string;
+  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
   selector?: LabelSelector;
+  /** A number or a string: a port or its name, a count or a percentage. */
   maxUnavailable?: number | string;
   unhealthyPodEvictionPolicy?: string;
 }
@@ -38,5 +48,6 @@ export interface PodDisruptionBudgetStatus {
   currentHealthy?: number;
   desiredHealthy?: number;
   expectedPods?: number;
+  /** One aspect of an object's state. */
   conditions?: Condition[];
 }

@@ -58,10 +58,12 @@ export interface Message {
   defaults: DefaultRule[];
   /** Functions that compute other defaults, by id. */
   defaultHooks: string[];
+  /** What fields of this type have when they do not say it themselves; true when not given. */
+  presence?: boolean | undefined;
 }
 
 export interface Field {
-  /** Absent and zero are different states. When not given: true for messages, false for scalars, lists and maps. */
+  /** Absent and zero are different states. When not given: for messages what the message says, else false. */
   presence?:
     | boolean
     | undefined;
@@ -357,7 +359,7 @@ export const StringType: MessageFns<StringType> = {
 };
 
 function createBaseMessage(): Message {
-  return { form: "", atomic: false, defaults: [], defaultHooks: [] };
+  return { form: "", atomic: false, defaults: [], defaultHooks: [], presence: undefined };
 }
 
 export const Message: MessageFns<Message> = {
@@ -373,6 +375,9 @@ export const Message: MessageFns<Message> = {
     }
     for (const v of message.defaultHooks) {
       writer.uint32(34).string(v!);
+    }
+    if (message.presence !== undefined) {
+      writer.uint32(40).bool(message.presence);
     }
     return writer;
   },
@@ -422,6 +427,14 @@ export const Message: MessageFns<Message> = {
             message.defaultHooks.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.presence = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -443,6 +456,7 @@ export const Message: MessageFns<Message> = {
     message.atomic = object.atomic ?? false;
     message.defaults = object.defaults?.map((e) => DefaultRule.fromPartial(e)) || [];
     message.defaultHooks = object.defaultHooks?.map((e) => e) || [];
+    message.presence = object.presence ?? undefined;
     return message;
   },
 };
