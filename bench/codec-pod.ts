@@ -1,15 +1,19 @@
-/** A running Pod of about 4 kB as clients send and get it, without and with what server-side apply keeps. */
-export function benchPod(options: { readonly managedFields: boolean }): object {
-  const created = "2026-03-04T05:06:07Z";
+/**
+ * A running Pod of about 4 kB as clients send and get it, without and with what server-side apply keeps. `index` gives it
+ * names, addresses, identities and a time of its own, so that a codec cannot live on having seen the same Pod before.
+ */
+export function benchPod(index: number, options: { readonly managedFields: boolean }): object {
+  const hash = (index * 2_654_435_761 + 4_000_000_000).toString(16).slice(-8);
+  const created = new Date(Date.UTC(2026, 2, 4, 5, 6, 7) + index * 61_000).toISOString().replace(".000", "");
   return {
     kind: "Pod",
     apiVersion: "v1",
     metadata: {
-      name: "web-7c5ddbdf54-x2x9p",
+      name: `web-7c5ddbdf54-${hash.slice(0, 5)}`,
       generateName: "web-7c5ddbdf54-",
       namespace: "shop",
-      uid: "0f7b3c52-8a0e-4c40-9a4b-0f2f8f7d1c11",
-      resourceVersion: "184467",
+      uid: `${hash}-8a0e-4c40-9a4b-0f2f8f7d1c11`,
+      resourceVersion: String(184_467 + index),
       generation: 1,
       creationTimestamp: created,
       labels: {
@@ -31,16 +35,17 @@ export function benchPod(options: { readonly managedFields: boolean }): object {
       ],
       ...(options.managedFields ? { managedFields: managedFields(created) } : {}),
     },
-    spec: spec(),
-    status: status(created),
+    spec: spec(hash),
+    status: status(created, index, hash),
   };
 }
 
-function spec(): object {
+function spec(hash: string): object {
+  const token = `kube-api-access-${hash.slice(0, 5)}`;
   return {
     volumes: [
       {
-        name: "kube-api-access-8k2xq",
+        name: token,
         projected: {
           sources: [
             { serviceAccountToken: { expirationSeconds: 3607, path: "token" } },
@@ -71,7 +76,7 @@ function spec(): object {
         volumeMounts: [
           { name: "cache", mountPath: "/var/cache/web" },
           {
-            name: "kube-api-access-8k2xq",
+            name: token,
             readOnly: true,
             mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
           },
@@ -115,7 +120,8 @@ function spec(): object {
   };
 }
 
-function status(created: string): object {
+function status(created: string, index: number, hash: string): object {
+  const podIP = `10.244.${index >> 8}.${index & 255}`;
   const condition = (type: string): object => ({
     type,
     status: "True",
@@ -127,8 +133,8 @@ function status(created: string): object {
     conditions: ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition),
     hostIP: "192.168.10.11",
     hostIPs: [{ ip: "192.168.10.11" }],
-    podIP: "10.244.1.17",
-    podIPs: [{ ip: "10.244.1.17" }],
+    podIP,
+    podIPs: [{ ip: podIP }],
     startTime: created,
     containerStatuses: [
       {
@@ -138,8 +144,9 @@ function status(created: string): object {
         ready: true,
         restartCount: 0,
         image: "registry.example.com/shop/web:1.24.3",
-        imageID: "registry.example.com/shop/web@sha256:6af79ae5de407283dcea8b00d5c37ace95441fd58a8b1d2aa1ed93f5511bb18c",
-        containerID: "containerd://9d7e4f4f2f9a2c6d0b6b1a7a0e9c8d7f6e5d4c3b2a1908f7e6d5c4b3a2918070",
+        imageID:
+          "registry.example.com/shop/web@sha256:6af79ae5de407283dcea8b00d5c37ace95441fd58a8b1d2aa1ed93f5511bb18c",
+        containerID: `containerd://${hash}2f9a2c6d0b6b1a7a0e9c8d7f6e5d4c3b2a1908f7e6d5c4b3a2918070`,
         started: true,
       },
     ],
