@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
 import { ContainerNode } from "../cluster/container-node.ts";
 import { LocalNetwork } from "../cluster/local-network.ts";
@@ -64,4 +64,5 @@ function purgeData(dataDir: DataDir): void {
   for (const name of ["cluster.json", "run", "pki", "store", "nodes", "containerd", "kubeconfig", "keelson.log"]) {
     rmSync(dataDir.file(name), { recursive: true, force: true });
   }
+  if (readdirSync(dataDir.path).length === 0) rmdirSync(dataDir.path);
 }

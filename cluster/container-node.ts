@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
 import type { Log } from "../lib/core/log.ts";
@@ -76,6 +76,9 @@ export class ContainerNode {
   async stop(): Promise<void> {
     await this.#containerd.stop();
     rmSync(this.#stateDir, { recursive: true, force: true });
+    // Shared with other clusters of this machine: the last one takes it away.
+    const shared = path.dirname(this.#stateDir);
+    if (existsSync(shared) && readdirSync(shared).length === 0) rmdirSync(shared);
   }
 
   loadImages(source: ByteSource): Promise<LoadedImage[]> {

@@ -141,15 +141,19 @@ export class LocalNetwork {
   }
 }
 
-/** Added, emptied and filled in one transaction, so that it is right whether it was there or not. */
+/**
+ * Added, emptied and filled in one transaction, so that it is right whether it was there or not. An address of the
+ * cluster that nobody has would go to and fro between machine and node: it is refused on arrival, before the machine
+ * answers with a redirect instead.
+ */
 function table(plan: NetworkPlan): string {
   const own = `"${plan.machineInterface}"`;
   return `add table ip ${plan.table}
 add chain ip ${plan.table} postrouting { type nat hook postrouting priority srcnat; }
-add chain ip ${plan.table} forward { type filter hook forward priority filter; }
+add chain ip ${plan.table} prerouting { type filter hook prerouting priority filter; }
 flush chain ip ${plan.table} postrouting
-flush chain ip ${plan.table} forward
+flush chain ip ${plan.table} prerouting
 add rule ip ${plan.table} postrouting ip saddr ${plan.clusterCidr} oifname != ${own} masquerade
-${/* An address that nobody has would go to and fro between machine and node. */ ""}add rule ip ${plan.table} forward iifname ${own} oifname ${own} reject with icmp type host-unreachable
+add rule ip ${plan.table} prerouting iifname ${own} fib daddr oifname ${own} reject with icmp host-unreachable
 `;
 }
