@@ -1,4 +1,4 @@
-import { componentStatusRow, configMapRow, resourceQuotaRow, secretRow } from "./hooks/core-rows.ts";
+import { componentStatusRow, configMapRow, limitRangeRow, resourceQuotaRow, secretRow } from "./hooks/core-rows.ts";
 import { endpointsRow } from "./hooks/endpoints-row.ts";
 import { coreEventRow, eventRow } from "./hooks/event-row.ts";
 import { nodeRow } from "./hooks/node-row.ts";
@@ -22,6 +22,7 @@ const hooks: ReadonlyMap<string, RowHook> = new Map<string, RowHook>([
   ["/ConfigMap", configMapRow],
   ["/Endpoints", endpointsRow],
   ["/Event", coreEventRow],
+  ["/LimitRange", limitRangeRow],
   ["/Node", nodeRow],
   ["/PersistentVolume", persistentVolumeRow],
   ["/PersistentVolumeClaim", persistentVolumeClaimRow],

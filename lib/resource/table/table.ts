@@ -40,12 +40,6 @@ export interface TableOptions {
   readonly objectText: (object: KubeObject) => string;
 }
 
-/** Kinds that say nothing about columns show these two. */
-const plainColumns: readonly ColumnDefinition[] = [
-  { name: "Name", type: "string", format: "name", priority: 0, description: "", path: "metadata.name" },
-  { name: "Created At", type: "date", format: "", priority: 0, description: "", path: "metadata.creationTimestamp" },
-];
-
 /** Rows of objects in normal form, by the columns and hooks of their kind. */
 export function tableOf(
   definition: ResourceDefinition,
@@ -53,7 +47,7 @@ export function tableOf(
   metadata: TableMetadata,
   options: TableOptions,
 ): Table {
-  const columns = definition.columns.length === 0 ? plainColumns : definition.columns;
+  const { columns } = definition;
   const cellOf = columns.map((column) => cellReader(column, definition.schema));
   const rows = objects.map((object) => {
     const computed = computedRow(definition, object, options.nowMs);
@@ -76,7 +70,7 @@ function cellReader(column: ColumnDefinition, schema: MessageSchema): CellReader
   const absent = absentCell(column, field);
   return (object, nowMs) => {
     const value = valueAt(object, names);
-    if (isTime && column.type !== "date") return humanAge(typeof value === "string" ? value : undefined, nowMs);
+    if (isTime) return humanAge(typeof value === "string" ? value : undefined, nowMs);
     if (value === undefined) return absent;
     return typeof value === "object" ? JSON.stringify(value) : (value as Cell);
   };

@@ -1,4 +1,4 @@
-import type { ComponentStatus, ConfigMap, ResourceQuota, Secret } from "../../../gen/k8s/core/v1.ts";
+import type { ComponentStatus, ConfigMap, LimitRange, ResourceQuota, Secret } from "../../../gen/k8s/core/v1.ts";
 import type { ComputedRow } from "../row-hook.ts";
 
 export function configMapRow({ data, binaryData }: ConfigMap): ComputedRow {
@@ -33,4 +33,9 @@ export function componentStatusRow({ conditions = [] }: ComponentStatus): Comput
       Error: healthy?.error ?? "",
     },
   };
+}
+
+/** Shown as a time, not as an age. */
+export function limitRangeRow({ metadata }: LimitRange): ComputedRow {
+  return { cells: { "Created At": metadata?.creationTimestamp ?? "" } };
 }
