@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { IndexEntry } from "./key-index.ts";
@@ -156,6 +156,7 @@ function open(dataDir: string | undefined, identityIfNew: StoreIdentity): Databa
     sqlite.exec("BEGIN IMMEDIATE");
     if (tables === 0) create(sqlite, identityIfNew);
     sqlite.exec("COMMIT");
+    if (dataDir !== undefined) removeLeftovers(dataDir);
     return sqlite;
   } catch (error) {
     sqlite.close();
@@ -163,6 +164,13 @@ function open(dataDir: string | undefined, identityIfNew: StoreIdentity): Databa
       throw new DataDirError(`${dataDir} is in use by another process`, { cause: error });
     }
     throw error;
+  }
+}
+
+/** Copies that a crash has cut off. Only who holds the lock may take them away. */
+function removeLeftovers(dataDir: string): void {
+  for (const name of readdirSync(dataDir)) {
+    if (/^snapshot-.*\.tmp/.test(name)) rmSync(join(dataDir, name), { force: true });
   }
 }
 

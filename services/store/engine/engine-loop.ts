@@ -47,6 +47,7 @@ export class EngineLoop {
 
   #publish(batch: readonly EngineCall[]): void {
     const output = this.#engine.process(batch);
+    if (output.transactions.length > 0) this.#engine.failpoint.reach("before-publish");
     const physical = new Set<number>();
     for (const call of batch) if (call.verb === "compact" && call.request.physical) physical.add(call.seq);
     if (physical.size === 0 || !this.#engine.compacting) {
@@ -71,8 +72,14 @@ export class EngineLoop {
     } else if (call.verb === "snapshot") {
       // What is committed while the copy is made may be in it as well.
       const { revision } = this.#engine.standing();
-      backup(this.#engine.database.sqlite, call.request.path, { rate: SNAPSHOT_STEP_PAGES }).then(
-        () => this.#answer([call.seq], { revision }),
+      backup(this.#engine.database.sqlite, call.request.path, {
+        rate: SNAPSHOT_STEP_PAGES,
+        progress: () => this.#engine.failpoint.reach("during-snapshot"),
+      }).then(
+        () => {
+          this.#engine.failpoint.reach("during-snapshot");
+          this.#answer([call.seq], { revision });
+        },
         (error: unknown) => this.#fail(call.seq, error),
       );
     }

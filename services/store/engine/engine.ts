@@ -33,16 +33,16 @@ export class Engine {
   readonly #state: State;
   readonly #room: Room;
   readonly #compactor: Compactor;
-  readonly #failpoint: Failpoint;
+  readonly failpoint: Failpoint;
   readonly opening: EngineOpening;
   #keepPrevious = false;
 
   constructor(options: EngineOptions) {
     this.#db = new Database(options.dataDir, options.identityIfNew);
     this.#state = new State(this.#db);
-    this.#failpoint = new Failpoint(options.failpoint);
+    this.failpoint = new Failpoint(options.failpoint);
     this.#room = new Room(this.#db, options);
-    this.#compactor = new Compactor(this.#state, this.#failpoint);
+    this.#compactor = new Compactor(this.#state, this.failpoint);
     this.opening = {
       identity: {
         epoch: this.#db.meta("epoch")!,
@@ -85,7 +85,9 @@ export class Engine {
   }
 
   defragment(): void {
+    this.failpoint.reach("before-defragment");
     this.#db.sqlite.exec("VACUUM");
+    this.failpoint.reach("after-defragment");
     this.#db.sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#room.measure();
   }
@@ -114,9 +116,10 @@ export class Engine {
       replies.push(this.#reply(call, transactions));
     }
     if (open) {
-      this.#failpoint.reach("before-commit");
+      this.failpoint.reach("before-commit");
+      this.failpoint.reach("commit-error");
       this.#db.sqlite.exec("COMMIT");
-      this.#failpoint.reach("after-commit");
+      this.failpoint.reach("after-commit");
       this.#state.keep();
       this.#room.measure();
     }

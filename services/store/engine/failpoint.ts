@@ -6,6 +6,8 @@ export type FailpointName =
   | "before-compaction-batch"
   | "after-compaction-batch"
   | "during-snapshot"
+  | "before-defragment"
+  | "after-defragment"
   | "commit-error";
 
 /** Kills the process, as a power switch would, when the named point is reached for the given time: `NAME` or `NAME:N`. */
