@@ -11,17 +11,25 @@ export class CommandError extends Error {
   readonly argv: readonly string[];
   /** Undefined when it could not be started or was ended by a signal. */
   readonly exitCode: number | undefined;
+  readonly stdout: string;
   readonly stderr: string;
   /** True when there is no such program. */
   readonly missing: boolean;
 
-  constructor(argv: readonly string[], exitCode: number | undefined, stderr: string, cause?: unknown) {
+  constructor(
+    argv: readonly string[],
+    exitCode: number | undefined,
+    printed: { stdout: string; stderr: string },
+    cause?: unknown,
+  ) {
+    const { stdout, stderr } = printed;
     const missing = (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
     const why = missing ? "not installed" : stderr.trim() || `exit status ${exitCode ?? "unknown"}`;
     super(`${argv.join(" ")}: ${why}`, cause === undefined ? undefined : { cause });
     this.name = "CommandError";
     this.argv = argv;
     this.exitCode = exitCode;
+    this.stdout = stdout;
     this.stderr = stderr;
     this.missing = missing;
   }
@@ -46,10 +54,10 @@ export const runCommand: RunCommand = (argv, input) =>
     });
     child.stdin.on("error", () => {});
     child.stdin.end(input ?? "");
-    child.on("error", (cause) => reject(new CommandError(argv, undefined, "", cause)));
+    child.on("error", (cause) => reject(new CommandError(argv, undefined, { stdout, stderr }, cause)));
     child.on("close", (code) => {
       if (code === 0) resolve(stdout);
-      else reject(new CommandError(argv, code ?? undefined, stderr));
+      else reject(new CommandError(argv, code ?? undefined, { stdout, stderr }));
     });
   });
 
