@@ -1,4 +1,5 @@
 import { closeSync, writeSync } from "node:fs";
+import nodeModule from "node:module";
 import path from "node:path";
 import { AllInOne } from "../cluster/all-in-one.ts";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
@@ -52,13 +53,15 @@ export const runAllInOneCommand: Command = {
 function progressPipe(fd: number | undefined): (step: string) => void {
   let open = fd;
   return (step) => {
-    if (open === undefined) return;
     try {
-      writeSync(open, `${step}\n`);
-      if (step === "ready") closeSync(open);
+      if (open !== undefined) writeSync(open, `${step}\n`);
+      if (open !== undefined && step === "ready") closeSync(open);
     } catch {
       open = undefined;
     }
-    if (step === "ready") open = undefined;
+    if (step !== "ready") return;
+    open = undefined;
+    // Node writes its compile cache when it exits; a process that is killed would leave the next start without.
+    nodeModule.flushCompileCache();
   };
 }
