@@ -48,7 +48,7 @@ export class ApiServer implements Startable {
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     this.#components = components;
     this.#options = options;
-    this.#built = buildCore(components, { clusterSecret: options.serviceAccount.privateKeyPem });
+    this.#built = buildCore(components, { serviceAccount: options.serviceAccount });
   }
 
   /** Resolves when the caches are filled, the first objects exist and the port is open. */

@@ -1,9 +1,6 @@
 import type { Random } from "../../../lib/core/random.ts";
-import type { Store } from "../../../lib/store/store.ts";
-import type { WatchCache } from "../cache/watch-cache.ts";
-import type { KindTable } from "../core/kind-table.ts";
 import type { AdmissionPlugin } from "./admission.ts";
-import { CachedReads } from "./cached-reads.ts";
+import type { CachedReads } from "./cached-reads.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
 import { NamespaceLifecycle } from "./namespace-lifecycle.ts";
 import { Priority } from "./priority.ts";
@@ -13,18 +10,12 @@ import { ServiceAccountAdmission } from "./service-account.ts";
  * All admission plugins, in the order in which they run; the order is upstream's (contracts/kubernetes-bootstrap.json,
  * `admissionPlugins`), and plugins that are not here yet have their place by it.
  */
-export function admissionPlugins(components: {
-  store: Store;
-  cache: WatchCache;
-  kinds: KindTable;
-  random: Random;
-}): readonly AdmissionPlugin[] {
-  const reads = new CachedReads(components);
+export function admissionPlugins(reads: CachedReads, random: Random): readonly AdmissionPlugin[] {
   return [
     // Nothing is made in a namespace that is absent or being deleted; some namespaces are not deleted.
     new NamespaceLifecycle(reads),
     // Pods run as an account of their namespace and get its token.
-    new ServiceAccountAdmission(reads, components.random),
+    new ServiceAccountAdmission(reads, random),
     // The name of a priority class becomes a number.
     new Priority(reads),
     // Pods leave a node that is not ready or not reachable after five minutes, unless they say otherwise.

@@ -6,11 +6,13 @@ import { Codec } from "../../../lib/resource/codec/codec.ts";
 import type { Registry } from "../../../lib/resource/registry.ts";
 import type { Store } from "../../../lib/store/store.ts";
 import { AdmissionChain } from "../admission/admission.ts";
+import { CachedReads } from "../admission/cached-reads.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { AuthorizerList, basicUserAuthorizer, mastersAuthorizer } from "../auth/authorizer.ts";
+import { ServiceAccountTokens, type TokenKeys } from "../auth/service-account-tokens.ts";
 import { MemoBudget } from "../cache/memo-budget.ts";
 import { WatchCache } from "../cache/watch-cache.ts";
-import { PodBinding } from "../subresources/binding.ts";
+import { addSubresources } from "../subresources/subresources.ts";
 import { Committer } from "./committer.ts";
 import { ContinueTokens } from "./continue-token.ts";
 import { KindTable } from "./kind-table.ts";
@@ -31,8 +33,8 @@ export interface CoreComponents {
 }
 
 export interface CoreOptions {
-  /** What all api-servers of the cluster know and nobody else: continue tokens are signed with it. */
-  readonly clusterSecret: string;
+  /** All api-servers of the cluster have the same keys: continue tokens are signed by what comes from them, too. */
+  readonly serviceAccount: TokenKeys;
   /** Newest changes of each kind that watches can go back over. */
   readonly ring?: { readonly events: number; readonly sizeBytes: number };
   /** For decoded objects and encodings beside the stored bytes. */
@@ -52,6 +54,9 @@ export interface BuiltCore {
   readonly pipeline: WritePipeline;
   readonly committer: Committer;
   readonly machinery: LibMachinery;
+  readonly reader: Reader;
+  readonly watcher: Watcher;
+  readonly tokens: ServiceAccountTokens;
 }
 
 /** Puts the parts of the core together; the caller starts and stops the watch cache. */
@@ -66,18 +71,21 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   );
   const statusCodec = new StatusCodec(registry, codec);
   const machinery = new LibMachinery(codec, registry);
-  const admission = new AdmissionChain(admissionPlugins({ store, cache, kinds, random }));
+  const reads = new CachedReads({ store, cache, kinds });
+  const admission = new AdmissionChain(admissionPlugins(reads, random));
   const pipeline = new WritePipeline({ machinery, admission, clock, random });
   const leases = new LeasePool({ store, clock });
   const leaseKind = kinds.get("coordination.k8s.io", "v1", "leases").stored;
   const committer = new Committer({ store, cache, leases, leaseKind });
-  const tokens = new ContinueTokens(createHash("sha256").update(`continue\0${options.clusterSecret}`).digest());
-  const reader = new Reader({ store, cache, tokens });
+  const continueTokens = new ContinueTokens(
+    createHash("sha256").update(`continue\0${options.serviceAccount.privateKeyPem}`).digest(),
+  );
+  const reader = new Reader({ store, cache, tokens: continueTokens });
   const watcher = new Watcher({ cache, reader, clock, random });
   const authorizers = new AuthorizerList([mastersAuthorizer, basicUserAuthorizer]);
   const core = new ResourceCore({ machinery, pipeline, committer, reader, watcher, authorizers, statusCodec, clock });
-  const binding = new PodBinding({ machinery, committer, statusCodec, clock, kinds });
-  core.addSubresource("/pods/binding", binding);
-  core.addSubresource("/bindings/", binding);
-  return { core, kinds, cache, codec, statusCodec, authorizers, pipeline, committer, machinery };
+  const tokens = new ServiceAccountTokens({ reads, clock, random }, options.serviceAccount);
+  const parts = { core, kinds, cache, committer, reader, machinery, pipeline, statusCodec, clock, reads, tokens };
+  addSubresources(parts);
+  return { ...parts, watcher, codec, authorizers };
 }

@@ -10,6 +10,7 @@ import { PatchError } from "../../../lib/resource/patch/patch-error.ts";
 import { applyStrategicMergePatch } from "../../../lib/resource/patch/strategic-merge-patch.ts";
 import type { Registry } from "../../../lib/resource/registry.ts";
 import type { MessageSchema } from "../../../lib/resource/schema.ts";
+import { validateCreate, validateUpdate } from "../../../lib/resource/validation/validate.ts";
 import { apiVersionOf } from "./kind-table.ts";
 import type { KubeObject } from "./kube-object.ts";
 import type { Decoded, DeleteOptionsObject, Machinery } from "./machinery.ts";
@@ -59,12 +60,12 @@ export class LibMachinery implements Machinery {
     });
   }
 
-  validateCreate(_kind: ServedKind, _object: KubeObject): readonly StatusCause[] {
-    return [];
+  validateCreate(kind: ServedKind, object: KubeObject): readonly StatusCause[] {
+    return validateCreate(kind.definition, object as never);
   }
 
-  validateUpdate(_kind: ServedKind, _object: KubeObject, _old: KubeObject): readonly StatusCause[] {
-    return [];
+  validateUpdate(kind: ServedKind, object: KubeObject, old: KubeObject, subresource: string): readonly StatusCause[] {
+    return validateUpdate(kind.definition, object as never, old as never, subresource);
   }
 
   #decodeBody(schema: MessageSchema, body: Body, check: (apiVersion: string, kind: string) => void): CodecDecoded {

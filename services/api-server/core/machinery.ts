@@ -28,5 +28,5 @@ export interface Machinery {
   /** The patched object, decoded anew. */
   patch(kind: ServedKind, current: KubeObject, body: PatchBody): Decoded;
   validateCreate(kind: ServedKind, object: KubeObject): readonly StatusCause[];
-  validateUpdate(kind: ServedKind, object: KubeObject, old: KubeObject): readonly StatusCause[];
+  validateUpdate(kind: ServedKind, object: KubeObject, old: KubeObject, subresource: string): readonly StatusCause[];
 }

@@ -5,6 +5,7 @@ import { SeededRandom } from "../../../lib/core/seeded-random.ts";
 import type { Pod } from "../../../lib/gen/k8s/core/v1.ts";
 import { kindDescriptors } from "../../../lib/gen/k8s/descriptors.ts";
 import { pods, serviceAccounts } from "../../../lib/gen/k8s/resources.ts";
+import { generateSigningKey } from "../../../lib/pki/authority.ts";
 import { realClock } from "../../../lib/process/real-clock.ts";
 import { loadRegistry } from "../../../lib/resource/registry.ts";
 import type { Store } from "../../../lib/store/store.ts";
@@ -14,6 +15,7 @@ import { InMemoryClient } from "../client/in-memory-client.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { type BuiltCore, buildCore } from "./build-core.ts";
 
+const keys = await generateSigningKey();
 let store: Store;
 let built: BuiltCore;
 let client: ApiClient;
@@ -23,7 +25,10 @@ beforeEach(async () => {
   const log = silentLog;
   store = await openStore({ clock: realClock, random, log, onFatal: (reason) => expect.unreachable(reason) });
   const registry = loadRegistry(kindDescriptors);
-  built = buildCore({ store, registry, clock: realClock, random, log }, { clusterSecret: "secret" });
+  built = buildCore(
+    { store, registry, clock: realClock, random, log },
+    { serviceAccount: { ...keys, issuer: "https://issuer" } },
+  );
   await built.cache.start();
   client = new InMemoryClient(built, { user: "admin", groups: [SYSTEM_MASTERS] });
   await bootstrap(client);

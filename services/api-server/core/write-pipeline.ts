@@ -80,9 +80,7 @@ export class WritePipeline {
     }
     const request = { operation: "UPDATE" as const, target, call, object, old, dryRun: options.dryRun };
     await this.#admission.mutate(request);
-    const causes = [...this.#machinery.validateUpdate(target.kind, object, old)];
-    if (!isStatus) causes.push(...(strategy.validateUpdate?.(object, old) ?? []));
-    refuseInvalid(target, object, causes);
+    refuseInvalid(target, object, this.#machinery.validateUpdate(target.kind, object, old, target.subresource));
     await this.#admission.validate(request);
     return object;
   }

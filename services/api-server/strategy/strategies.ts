@@ -1,7 +1,7 @@
-import { configMapStrategy, secretStrategy } from "./configuration.ts";
 import { namespaceStrategy } from "./namespace.ts";
 import { persistentVolumeClaimStrategy, persistentVolumeStrategy } from "./persistent-volumes.ts";
 import { podStrategy } from "./pod.ts";
+import { secretStrategy } from "./secret.ts";
 import { serviceStrategy } from "./service.ts";
 import { serviceAccountStrategy } from "./service-account.ts";
 import type { Strategy } from "./strategy.ts";
@@ -9,7 +9,6 @@ import { daemonSetStrategy, deploymentStrategy } from "./workloads.ts";
 
 /** Kinds with rules of their own, by `group/resource`. */
 const strategies: ReadonlyMap<string, Strategy> = new Map([
-  ["/configmaps", configMapStrategy],
   ["/namespaces", namespaceStrategy],
   ["/persistentvolumeclaims", persistentVolumeClaimStrategy],
   ["/persistentvolumes", persistentVolumeStrategy],

@@ -1,4 +1,3 @@
-import type { StatusCause } from "../../../lib/core/status-error.ts";
 import type { KubeObject } from "../core/kube-object.ts";
 
 export interface StrategyContext {
@@ -17,7 +16,6 @@ export interface Strategy {
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** Runs when the status is written; everything but metadata and status was put back already. */
   prepareStatusUpdate?(object: KubeObject, old: KubeObject): void;
-  validateUpdate?(object: KubeObject, old: KubeObject): readonly StatusCause[];
   /** Seconds of grace for a delete; absent: the kind knows no grace. */
   graceSeconds?(object: KubeObject, asked: number | undefined): number;
 }

@@ -45,7 +45,10 @@ export class PodBinding implements SubresourceHandler {
       throw badRequest("name in URL does not match name in Binding object");
     }
     const node = textAt(binding, "target", "name");
-    checkBinding(binding, name, node);
+    metaOf(binding).name = name;
+    metaOf(binding).namespace = target.namespace;
+    const causes = this.#machinery.validateCreate(this.#bindings, binding);
+    if (causes.length > 0) throw invalid({ group: "", kind: "Binding" }, name, causes);
     const plan = {
       kind: this.#pods,
       namespace: target.namespace,
@@ -84,15 +87,4 @@ export class PodBinding implements SubresourceHandler {
     structAt(object, "status")["conditions"] = [...others, scheduled];
     return object;
   }
-}
-
-function checkBinding(binding: KubeObject, name: string, node: string): void {
-  const kind = textAt(binding, "target", "kind");
-  const causes = [];
-  if (kind !== "" && kind !== "Node") {
-    const message = `Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`;
-    causes.push({ reason: "FieldValueNotSupported", message, field: "target.kind" });
-  }
-  if (node === "") causes.push({ reason: "FieldValueRequired", message: "Required value", field: "target.name" });
-  if (causes.length > 0) throw invalid({ group: "", kind: "Binding" }, name, causes);
 }
