@@ -86,6 +86,15 @@ export class Database {
     return (this.#freeCount.get() as { freelist_count: number }).freelist_count * PAGE_BYTES;
   }
 
+  /** Copies the log into the file as far as the disk lets it, so that the log starts over. */
+  checkpoint(): void {
+    try {
+      this.sqlite.exec("PRAGMA wal_checkpoint(RESTART)");
+    } catch {
+      // The file could not grow either; the log keeps what it has.
+    }
+  }
+
   meta(name: string): string | undefined {
     const row = this.sqlite.prepare("SELECT value FROM meta WHERE name = ?").get(name);
     return row?.["value"] as string | undefined;

@@ -1,4 +1,4 @@
-import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import type { EngineOptions } from "./protocol.ts";
@@ -24,6 +24,7 @@ export class Room {
     this.#db = db;
     this.#options = options;
     this.#reserve();
+    this.#diskFull = options.dataDir !== undefined && !this.#reserved;
     this.measure();
   }
 
@@ -53,43 +54,42 @@ export class Room {
   measure(): void {
     const { quotaBytes } = this.#options;
     this.#sizeBytes = this.#db.sizeBytes();
-    this.#usedBytes = this.#sizeBytes - this.#db.freeBytes();
-    const free = this.#freeDisk();
-    this.#low = this.#usedBytes >= ALARM_SHARE * quotaBytes || free.bytes < free.wantedBytes;
-    if (this.#diskFull && free.bytes > 2 * RESERVE_BYTES) {
-      this.#reserve();
-      this.#diskFull = !this.#reserved;
-    }
+    const freeInFileBytes = this.#db.freeBytes();
+    this.#usedBytes = this.#sizeBytes - freeInFileBytes;
+    const disk = this.#disk();
+    this.#low = this.#usedBytes >= ALARM_SHARE * quotaBytes || disk.freeBytes < disk.wantedBytes;
+    if (!this.#reserved && disk.freeBytes > 2 * RESERVE_BYTES) this.#reserve();
+    // Pages that deletes and compaction have set free take puts again, whether the disk has room or not.
+    if (this.#diskFull && disk.freeBytes + freeInFileBytes > 2 * RESERVE_BYTES) this.#diskFull = false;
   }
 
-  /** The disk is full: refuses puts from now on. True when space was set free, so that trying again makes sense. */
+  /** The disk is full: refuses puts from now on. True when trying again makes sense. */
   makeRoom(): boolean {
-    const first = !this.#diskFull;
+    const again = !this.#diskFull || this.#reserved;
     this.#diskFull = true;
-    if (this.#reserved) {
-      rmSync(this.#reservePath(), { force: true });
-      this.#reserved = false;
-      return true;
-    }
-    return first;
+    if (this.#reserved) rmSync(this.#reservePath(), { force: true });
+    this.#reserved = false;
+    this.#db.checkpoint();
+    return again;
   }
 
-  #freeDisk(): { bytes: number; wantedBytes: number } {
+  #disk(): { freeBytes: number; wantedBytes: number } {
     const { dataDir, minFreeDiskBytes } = this.#options;
-    if (dataDir === undefined) return { bytes: Number.POSITIVE_INFINITY, wantedBytes: 0 };
+    if (dataDir === undefined) return { freeBytes: Number.POSITIVE_INFINITY, wantedBytes: 0 };
     const disk = statfsSync(dataDir);
     const wantedBytes = minFreeDiskBytes === 0 ? 0 : Math.max(minFreeDiskBytes, (disk.blocks * disk.bsize) / 20);
-    return { bytes: disk.bavail * disk.bsize, wantedBytes };
+    return { freeBytes: disk.bavail * disk.bsize, wantedBytes };
   }
 
   #reserve(): void {
     if (this.#options.dataDir === undefined) return;
+    const path = this.#reservePath();
     try {
-      writeFileSync(this.#reservePath(), Buffer.alloc(RESERVE_BYTES), { mode: 0o600 });
+      const size = statSync(path, { throwIfNoEntry: false })?.size;
+      if (size !== RESERVE_BYTES) writeFileSync(path, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 });
       this.#reserved = true;
     } catch {
-      rmSync(this.#reservePath(), { force: true });
-      this.#diskFull = true;
+      rmSync(path, { force: true });
     }
   }
 
