@@ -36,7 +36,7 @@ export interface ResourceDefinition {
   readonly gracefulDelete: boolean;
   /** What create sets as status, whatever was sent (normal form); undefined: the status sent is kept. */
   readonly initialStatus?: Readonly<Record<string, unknown>>;
-  /** Other names that field selectors accept, to the path that they mean. */
+  /** Names that field selectors accept, to the path that they mean in the stored object. */
   readonly fieldAliases: ReadonlyMap<string, string>;
   readonly hasStatus: boolean;
   /** False for kinds that are asked, never stored (TokenReview, ComponentStatus). */

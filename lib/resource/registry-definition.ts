@@ -33,6 +33,7 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
   const kind = descriptor.name.slice(descriptor.name.lastIndexOf(".") + 1);
   const storedAs = splitApiVersion(resource.storage?.apiVersion || (group === "" ? version : `${group}/${version}`));
   const verbs = resource.verbs.length > 0 ? resource.verbs.map((verb) => oneOf(allVerbs, verb, kind)) : allVerbs;
+  let immutable: readonly string[] | undefined;
   const stored = verbs.includes("create") && verbs.includes("get");
   return {
     group,
@@ -56,7 +57,10 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
     fieldAliases: new Map(resource.fieldAliases.map((alias) => [alias.name, alias.path])),
     sensitive: resource.sensitive,
     nameFormat: oneOf(nameFormats, resource.nameFormat || "dns-subdomain", kind),
-    immutablePaths: resource.immutable,
+    get immutablePaths() {
+      immutable ??= immutablePaths(schemas.object(), "", []);
+      return immutable;
+    },
     generationPaths: resource.generationPaths,
     createOnUpdate: resource.createOnUpdate,
     conditionalUpdate: resource.conditionalUpdate,
@@ -73,6 +77,17 @@ export function buildResourceDefinition(descriptor: MessageDescriptor, schemas: 
     },
     storageVersionHash: stored ? storageVersionHash(storedAs.group, storedAs.version, kind) : "",
   };
+}
+
+/** Members of lists and maps have no path of their own, so what is immutable stands outside of them. */
+function immutablePaths(schema: MessageSchema, prefix: string, above: readonly MessageSchema[]): string[] {
+  return schema.fields.flatMap((field) => {
+    const path = field.inlined ? prefix : `${prefix}${field.jsonName}`;
+    if (field.immutable) return [path];
+    const part = field.repeated || field.mapKey !== undefined ? undefined : field.message?.();
+    if (part === undefined || above.includes(part)) return [];
+    return immutablePaths(part, field.inlined ? prefix : `${path}.`, [...above, schema]);
+  });
 }
 
 /** Discovery's hash: the first 8 bytes of SHA-256 of group/version/Kind of the stored version, in base64. */

@@ -93,6 +93,7 @@ export interface FieldSchema {
   readonly structType?: "atomic" | "granular";
   /** Known values of a string; `closed` says that others are refused. */
   readonly enumValues?: { readonly values: readonly string[]; readonly closed: boolean };
+  /** An update may not change it; `ResourceDefinition.immutablePaths` gathers them. */
   readonly immutable: boolean;
   readonly default?: FieldDefault;
   /** Bounds of a number, inclusive. */

@@ -93,6 +93,7 @@ export interface Field {
   /** `atomic` or `granular`. */
   mapType: string;
   structType: string;
+  /** An update may not change it. */
   immutable: boolean;
   minimum?: bigint | undefined;
   maximum?:
@@ -154,14 +155,12 @@ export interface Resource {
     | undefined;
   /** Field selectors beside metadata.name and metadata.namespace. */
   selectableFields: string[];
-  /** Other names that selectors accept. */
+  /** Names that selectors accept for a field that has another one in the stored object. */
   fieldAliases: FieldAlias[];
   /** Values never ride the bus and never reach logs. */
   sensitive: boolean;
   /** dns-subdomain (when not given), dns-label or path-segment. */
   nameFormat: string;
-  /** JSON paths that an update may not change. */
-  immutable: string[];
   /** A change below one of these adds 1 to metadata.generation. */
   generationPaths: string[];
   /** An update may create what is absent. */
@@ -1084,7 +1083,6 @@ function createBaseResource(): Resource {
     fieldAliases: [],
     sensitive: false,
     nameFormat: "",
-    immutable: [],
     generationPaths: [],
     createOnUpdate: false,
     conditionalUpdate: false,
@@ -1135,26 +1133,23 @@ export const Resource: MessageFns<Resource> = {
     if (message.nameFormat !== "") {
       writer.uint32(106).string(message.nameFormat);
     }
-    for (const v of message.immutable) {
+    for (const v of message.generationPaths) {
       writer.uint32(114).string(v!);
     }
-    for (const v of message.generationPaths) {
-      writer.uint32(122).string(v!);
-    }
     if (message.createOnUpdate !== false) {
-      writer.uint32(128).bool(message.createOnUpdate);
+      writer.uint32(120).bool(message.createOnUpdate);
     }
     if (message.conditionalUpdate !== false) {
-      writer.uint32(136).bool(message.conditionalUpdate);
+      writer.uint32(128).bool(message.conditionalUpdate);
     }
     if (message.defaultPropagation !== "") {
-      writer.uint32(146).string(message.defaultPropagation);
+      writer.uint32(138).string(message.defaultPropagation);
     }
     if (message.gracefulDelete !== false) {
-      writer.uint32(152).bool(message.gracefulDelete);
+      writer.uint32(144).bool(message.gracefulDelete);
     }
     if (message.initialStatus !== "") {
-      writer.uint32(162).string(message.initialStatus);
+      writer.uint32(154).string(message.initialStatus);
     }
     return writer;
   },
@@ -1281,15 +1276,15 @@ export const Resource: MessageFns<Resource> = {
               break;
             }
 
-            message.immutable.push(reader.string());
+            message.generationPaths.push(reader.string());
             continue;
           }
           case 15: {
-            if (tag !== 122) {
+            if (tag !== 120) {
               break;
             }
 
-            message.generationPaths.push(reader.string());
+            message.createOnUpdate = reader.bool();
             continue;
           }
           case 16: {
@@ -1297,35 +1292,27 @@ export const Resource: MessageFns<Resource> = {
               break;
             }
 
-            message.createOnUpdate = reader.bool();
-            continue;
-          }
-          case 17: {
-            if (tag !== 136) {
-              break;
-            }
-
             message.conditionalUpdate = reader.bool();
             continue;
           }
-          case 18: {
-            if (tag !== 146) {
+          case 17: {
+            if (tag !== 138) {
               break;
             }
 
             message.defaultPropagation = reader.string();
             continue;
           }
-          case 19: {
-            if (tag !== 152) {
+          case 18: {
+            if (tag !== 144) {
               break;
             }
 
             message.gracefulDelete = reader.bool();
             continue;
           }
-          case 20: {
-            if (tag !== 162) {
+          case 19: {
+            if (tag !== 154) {
               break;
             }
 
@@ -1364,7 +1351,6 @@ export const Resource: MessageFns<Resource> = {
     message.fieldAliases = object.fieldAliases?.map((e) => FieldAlias.fromPartial(e)) || [];
     message.sensitive = object.sensitive ?? false;
     message.nameFormat = object.nameFormat ?? "";
-    message.immutable = object.immutable?.map((e) => e) || [];
     message.generationPaths = object.generationPaths?.map((e) => e) || [];
     message.createOnUpdate = object.createOnUpdate ?? false;
     message.conditionalUpdate = object.conditionalUpdate ?? false;
