@@ -1,4 +1,5 @@
 import type { MessageSchema } from "../schema.ts";
+import { writeJsonList } from "./field-codecs.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
@@ -35,7 +36,7 @@ function boolChoice({ schemaTag, otherTag, props }: Parts): ValueCodec {
   return {
     wireType: 2,
     fromJson: (value, walk) => (typeof value === "boolean" ? value : props().fromJson(value, walk)),
-    toJson: (value) => (typeof value === "boolean" ? String(value) : props().toJson(value)),
+    writeJson: (value, out) => (typeof value === "boolean" ? out.ascii(String(value)) : props().writeJson(value, out)),
     zero: () => false,
     isZero: (value) => value === false,
     write(value, writer) {
@@ -83,11 +84,14 @@ function listChoice({ schemaTag, otherTag, props }: Parts, element: () => ValueC
       walk.depth = depth;
       return list;
     },
-    toJson(value) {
+    writeJson(value, out) {
       if (!Array.isArray(value)) {
-        return props().toJson(value);
+        props().writeJson(value, out);
+      } else if (value.length === 0) {
+        out.ascii("null");
+      } else {
+        writeJsonList(value, element(), out);
       }
-      return value.length === 0 ? "null" : `[${value.map((item) => element().toJson(item)).join(",")}]`;
     },
     zero: () => [],
     isZero: (value) => Array.isArray(value) && value.length === 0,

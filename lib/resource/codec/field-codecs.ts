@@ -1,6 +1,6 @@
 import type { FieldSchema } from "../schema.ts";
-import { quote } from "./json-string.ts";
 import type { JsonWalk } from "./json-walk.ts";
+import { JsonWriter } from "./json-writer.ts";
 import { sortedKeys, UserMap } from "./user-map.ts";
 import type { FieldCodec, NormalObject, ValueCodec } from "./value-codec.ts";
 import type { WireReader } from "./wire-reader.ts";
@@ -40,15 +40,21 @@ function head(field: FieldShape, wireType: number): { number: number; tag: numbe
   return { number: field.number, tag: field.number * 8 + wireType, name: field.notInJson ? "" : field.jsonName };
 }
 
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+const EMPTY = Buffer.alloc(0);
 const nothing = (): undefined => undefined;
 
 /** Absent and zero are the same: zero is always in protobuf, never in normal form. */
 function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const { number, tag, name } = head(field, codec.wireType);
-  const prefix = `"${name}":`;
+  const prefix = Buffer.from(`,"${name}":`);
   const isStruct = codec.body !== undefined;
   const isOmitted = field.omitZero || (field.omitEmpty && field.type !== "message");
-  const absentJson = (): string => (isOmitted ? "" : prefix + codec.toJson(codec.zero()));
   return {
     number,
     tag,
@@ -57,8 +63,21 @@ function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
       const normal = codec.fromJson(value, walk);
       return codec.isZero(normal) ? undefined : normal;
     },
-    toJson: (value) => (isOmitted && codec.isZero(value) ? "" : prefix + codec.toJson(value)),
-    absentJson,
+    writeJson(value, out) {
+      if (!isOmitted || !codec.isZero(value)) {
+        out.constant(prefix);
+        codec.writeJson(value, out);
+      }
+    },
+    absentJson() {
+      if (isOmitted) {
+        return EMPTY;
+      }
+      const out = new JsonWriter();
+      out.constant(prefix);
+      codec.writeJson(codec.zero(), out);
+      return out.finish();
+    },
     write(value, writer) {
       codec.write(value, writer);
       writer.varint(tag);
@@ -83,8 +102,8 @@ function valueField(field: FieldShape, codec: ValueCodec): FieldCodec {
 /** A pointer upstream, or bytes: absence is kept apart from zero. */
 function presentField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const { number, tag, name } = head(field, codec.wireType);
-  const prefix = `"${name}":`;
-  const absent = field.omitEmpty || field.omitZero ? "" : `${prefix}null`;
+  const prefix = Buffer.from(`,"${name}":`);
+  const absent = field.omitEmpty || field.omitZero ? EMPTY : Buffer.from(`,"${name}":null`);
   const dropsEmpty = field.type === "bytes" && field.omitEmpty;
   const isStruct = codec.body !== undefined;
   return {
@@ -92,7 +111,12 @@ function presentField(field: FieldShape, codec: ValueCodec): FieldCodec {
     tag,
     name,
     fromJson: (value, walk) => codec.fromJson(value, walk),
-    toJson: (value) => (dropsEmpty && value === "" ? absent : prefix + codec.toJson(value)),
+    writeJson(value, out) {
+      if (!dropsEmpty || value !== "") {
+        out.constant(prefix);
+        codec.writeJson(value, out);
+      }
+    },
     absentJson: () => absent,
     write(value, writer) {
       codec.write(value, writer);
@@ -107,8 +131,8 @@ function presentField(field: FieldShape, codec: ValueCodec): FieldCodec {
 
 function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const { number, tag, name } = head(field, codec.wireType);
-  const prefix = `"${name}":`;
-  const absent = field.omitEmpty ? "" : `${prefix}null`;
+  const prefix = Buffer.from(`,"${name}":`);
+  const absent = field.omitEmpty ? EMPTY : Buffer.from(`,"${name}":null`);
   const push = (reader: WireReader, end: number, target: NormalObject): void => {
     reader.countElement();
     const value = codec.read(reader, end, undefined);
@@ -124,16 +148,14 @@ function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
     tag,
     name,
     fromJson: (value, walk) => listFromJson(value, walk, codec),
-    toJson(value) {
+    writeJson(value, out) {
       const list = value as unknown[];
       if (list.length === 0) {
-        return absent;
+        out.constant(absent);
+      } else {
+        out.constant(prefix);
+        writeJsonList(list, codec, out);
       }
-      let out = codec.toJson(list[0]);
-      for (let index = 1; index < list.length; index++) {
-        out += `,${codec.toJson(list[index])}`;
-      }
-      return `${prefix}[${out}]`;
     },
     absentJson: () => absent,
     write(value, writer) {
@@ -147,6 +169,16 @@ function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
     read: push,
   };
   return codec.wireType === 2 ? common : { ...common, readPacked: packed(push) };
+}
+
+/** A JSON list of values in normal form. */
+export function writeJsonList(list: readonly unknown[], codec: ValueCodec, out: JsonWriter): void {
+  const start = out.position;
+  for (let index = 0; index < list.length; index++) {
+    out.comma();
+    codec.writeJson(list[index], out);
+  }
+  out.enclose(start, OPEN_BRACKET, CLOSE_BRACKET);
 }
 
 function packed(push: FieldCodec["read"]): FieldCodec["read"] {
@@ -185,8 +217,8 @@ function mapField(field: FieldShape, codec: ValueCodec): FieldCodec {
   if (field.mapKey !== "string") {
     throw new Error(`map ${field.protoName}: only string keys have a JSON form here`);
   }
-  const prefix = `"${name}":`;
-  const absent = field.omitEmpty ? "" : `${prefix}null`;
+  const prefix = Buffer.from(`,"${name}":`);
+  const absent = field.omitEmpty ? EMPTY : Buffer.from(`,"${name}":null`);
   const valueTag = 0x10 + codec.wireType;
   const isMessage = field.type === "message";
   return {
@@ -194,13 +226,22 @@ function mapField(field: FieldShape, codec: ValueCodec): FieldCodec {
     tag,
     name,
     fromJson: (value, walk) => mapFromJson(value, walk, codec),
-    toJson(value) {
+    writeJson(value, out) {
       const map = value as NormalObject;
-      let out = "";
-      for (const key of sortedKeys(map)) {
-        out += `${out === "" ? "" : ","}${quote(key)}:${codec.toJson(map[key])}`;
+      const keys = sortedKeys(map);
+      if (keys.length === 0) {
+        out.constant(absent);
+        return;
       }
-      return out === "" ? absent : `${prefix}{${out}}`;
+      out.constant(prefix);
+      const start = out.position;
+      for (const key of keys) {
+        out.comma();
+        out.string(key);
+        out.byte(COLON);
+        codec.writeJson(map[key], out);
+      }
+      out.enclose(start, OPEN_BRACE, CLOSE_BRACE);
     },
     absentJson: () => absent,
     write(value, writer) {
@@ -282,8 +323,8 @@ function inlinedField(field: FieldShape, codec: ValueCodec): FieldCodec {
     name: "",
     inlined: body,
     fromJson: nothing,
-    toJson: () => "",
-    absentJson: () => "",
+    writeJson: nothing,
+    absentJson: () => EMPTY,
     write: nothing,
     absentBytes: nothing,
     read(reader, end, target) {

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { canonicalQuantity, QuantityError } from "../../core/quantity.ts";
 import { DecodeError } from "./decode-error.ts";
 import { formatDuration, parseDuration } from "./duration-text.ts";
-import { compactJson, quote } from "./json-string.ts";
+import { compactJson } from "./json-string.ts";
 import { NumberLiteral } from "./json-text.ts";
 import type { JsonWalk } from "./json-walk.ts";
 import { RawJson } from "./raw-json.ts";
@@ -96,7 +96,7 @@ const time: ValueCodec<string> = {
     const text = textOf(value, walk, "Time");
     return located(walk, () => canonicalTime(text));
   },
-  toJson: (value) => (value === ZERO_TIME ? "null" : `"${value}"`),
+  writeJson: (value, out) => (value === ZERO_TIME ? out.ascii("null") : out.string(value)),
   zero: () => ZERO_TIME,
   isZero: (value) => value === ZERO_TIME,
   write(value, writer) {
@@ -118,7 +118,7 @@ const microTime: ValueCodec<string> = {
     const text = textOf(value, walk, "MicroTime");
     return located(walk, () => canonicalMicroTime(text));
   },
-  toJson: (value) => (value === ZERO_MICRO_TIME ? "null" : `"${value}"`),
+  writeJson: (value, out) => (value === ZERO_MICRO_TIME ? out.ascii("null") : out.string(value)),
   zero: () => ZERO_MICRO_TIME,
   isZero: (value) => value === ZERO_MICRO_TIME,
   write(value, writer) {
@@ -141,7 +141,7 @@ const duration: ValueCodec<string> = {
     const text = textOf(value, walk, "Duration");
     return located(walk, () => formatDuration(parseDuration(text)));
   },
-  toJson: quote,
+  writeJson: (value, out) => out.string(value),
   zero: () => "0s",
   isZero: (value) => value === "0s",
   write(value, writer) {
@@ -173,7 +173,7 @@ const quantity: ValueCodec<string> = {
     const text = String(number).trim();
     return text === "" ? "0" : located(walk, () => canonicalQuantity(text));
   },
-  toJson: quote,
+  writeJson: (value, out) => out.string(value),
   zero: () => "0",
   isZero: (value) => value === "0",
   write(value, writer) {
@@ -200,7 +200,7 @@ const int32 = scalarCodec("int32") as ValueCodec<number>;
 const intOrString: ValueCodec<number | string> = {
   wireType: 2,
   fromJson: (value, walk) => (typeof value === "string" ? value : int32.fromJson(value, walk)),
-  toJson: (value) => (typeof value === "string" ? quote(value) : String(value)),
+  writeJson: (value, out) => (typeof value === "string" ? out.string(value) : out.ascii(String(value))),
   zero: () => 0,
   isZero: (value) => value === 0,
   write(value, writer) {
@@ -274,7 +274,7 @@ function checkedRaw(reader: WireReader, bytes: Buffer): RawJson {
 const raw: ValueCodec<RawJson> = {
   wireType: 2,
   fromJson: rawFromJson,
-  toJson: (value) => compactJson(value.text),
+  writeJson: (value, out) => out.json(compactJson(value.text)),
   zero: () => RawJson.null,
   isZero: (value) => value.isNull,
   write(value, writer) {

@@ -1,6 +1,6 @@
 import type { FieldSchema, MessageSchema } from "../schema.ts";
 import { choiceCodec } from "./choice-codecs.ts";
-import { compileField } from "./field-codecs.ts";
+import { compileField, writeJsonList } from "./field-codecs.ts";
 import { FORM_CODECS } from "./form-codecs.ts";
 import { ObjectCodec } from "./object-codec.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
@@ -52,15 +52,17 @@ function listCodec(schema: MessageSchema): ValueCodec<unknown[] | null> {
   if (field === undefined) {
     throw new Error(`message ${schema.name} has no field`);
   }
-  const list = compileField({ ...field, jsonName: "items", omitEmpty: false }, valueCodec(field));
+  const element = valueCodec(field);
+  const list = compileField({ ...field, jsonName: "items" }, element);
   return {
     wireType: 2,
     fromJson: (value, walk) => (list.fromJson(value, walk) ?? []) as unknown[],
-    toJson(value) {
+    writeJson(value, out) {
       if (value === null) {
-        return "null";
+        out.ascii("null");
+      } else {
+        writeJsonList(value, element, out);
       }
-      return value.length === 0 ? "[]" : list.toJson(value).slice('"items":'.length);
     },
     zero: () => null,
     isZero: (value) => value === null,

@@ -1,6 +1,7 @@
 import type { MessageSchema } from "../schema.ts";
 import { compileField, type FieldShape } from "./field-codecs.ts";
 import type { JsonWalk } from "./json-walk.ts";
+import type { JsonWriter } from "./json-writer.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
 import type { FieldCodec, NormalObject, ObjectBody, ValueCodec } from "./value-codec.ts";
 import type { WireReader } from "./wire-reader.ts";
@@ -68,18 +69,25 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
     return dropped ? withoutUndefined(object) : object;
   }
 
-  toJson(object: NormalObject): string {
+  writeJson(object: NormalObject, out: JsonWriter): void {
     const { slots, slotByName, absentJson } = this.#ready();
-    const values = spread(object, slotByName, slots.length);
-    let out = "";
+    const { values } = out.slots;
+    const base = out.slots.push(object, slotByName);
+    const { bytes, ends } = absentJson;
+    const start = out.position;
+    let from = 0;
     for (let slot = 0; slot < slots.length; slot++) {
-      const value = values[slot];
-      const member = value === undefined || value === null ? absentJson[slot]! : slots[slot]!.toJson(value);
-      if (member !== "") {
-        out += out === "" ? member : `,${member}`;
+      const value = values[base + slot];
+      if (value !== undefined) {
+        const to = slot === 0 ? 0 : ends[slot - 1]!;
+        out.part(bytes, from, to);
+        slots[slot]!.writeJson(value, out);
+        from = ends[slot]!;
       }
     }
-    return `{${out}}`;
+    out.part(bytes, from, bytes.length);
+    out.enclose(start, 0x7b, 0x7d);
+    out.slots.pop(base);
   }
 
   zero(): NormalObject {
@@ -100,25 +108,22 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
   }
 
   #writeBody(object: NormalObject, writer: WireWriter): void {
-    const { slots, slotByName, wireSteps } = this.#ready();
-    const values = spread(object, slotByName, slots.length);
-    const ends: number[] = [];
-    for (let index = 0; index < wireSteps.length; index++) {
-      const step = wireSteps[index]!;
-      if (step.kind === "field") {
-        const value = values[step.slot];
-        if (value !== undefined && value !== null) {
-          step.field.write(value, writer);
-        } else if (step.absent !== undefined) {
-          writer.bytes(step.absent);
-        }
-      } else if (step.kind === "end") {
-        ends.push(writer.sizeBytes);
-      } else {
-        writer.varint(writer.sizeBytes - ends.pop()!);
-        writer.varint(step.tag);
+    const { slotByName, wireSteps, slotOfStep, absentWire } = this.#ready();
+    const { values } = writer.slots;
+    const base = writer.slots.push(object, slotByName);
+    const { bytes, ends } = absentWire;
+    let to = bytes.length;
+    for (let step = 0; step < wireSteps.length; step++) {
+      const value = values[base + slotOfStep[step]!];
+      if (value !== undefined) {
+        const from = step === 0 ? bytes.length : bytes.length - ends[step - 1]!;
+        writer.part(bytes, from, to);
+        wireSteps[step]!.write(value, writer);
+        to = bytes.length - ends[step]!;
       }
     }
+    writer.part(bytes, 0, to);
+    writer.slots.pop(base);
   }
 
   read(reader: WireReader, end: number, previous: unknown): NormalObject {
@@ -158,17 +163,6 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
   }
 }
 
-function spread(object: NormalObject, slotByName: ReadonlyMap<string, number>, count: number): unknown[] {
-  const values = new Array<unknown>(count);
-  for (const name in object) {
-    const slot = slotByName.get(name);
-    if (slot !== undefined) {
-      values[slot] = object[name];
-    }
-  }
-  return values;
-}
-
 function withoutUndefined(object: NormalObject): NormalObject {
   const out: NormalObject = {};
   for (const name in object) {
@@ -180,25 +174,26 @@ function withoutUndefined(object: NormalObject): NormalObject {
   return out;
 }
 
-/** One step of writing, backwards: a field, or the end or the beginning of an inlined message. */
-type WireStep =
-  | {
-      readonly kind: "field";
-      readonly slot: number;
-      readonly field: FieldCodec;
-      readonly absent: Uint8Array | undefined;
-    }
-  | { readonly kind: "end" }
-  | { readonly kind: "begin"; readonly tag: number };
+/** What a field is written by; also the marks at both ends of an inlined message. */
+type WireStep = Pick<FieldCodec, "write" | "absentBytes">;
+
+/** What stands for absent fields, all in a row; a run of them is a part of it. */
+interface Absent {
+  readonly bytes: Uint8Array;
+  /** By slot or step: bytes of all up to and with this one, from where writing begins. */
+  readonly ends: readonly number[];
+}
 
 interface Compiled {
   readonly fields: readonly FieldCodec[];
   /** The members of the JSON object in order, those of inlined messages in place. */
   readonly slots: readonly FieldCodec[];
   readonly slotByName: ReadonlyMap<string, number>;
-  /** By slot: the text of the absent member. */
-  readonly absentJson: readonly string[];
+  readonly absentJson: Absent;
+  /** In descending order of numbers, since protobuf is written backwards. */
   readonly wireSteps: readonly WireStep[];
+  readonly slotOfStep: readonly number[];
+  readonly absentWire: Absent;
   readonly byTag: readonly (FieldCodec | undefined)[];
   readonly byNumber: ReadonlyMap<number, FieldCodec>;
 }
@@ -208,19 +203,40 @@ function compile(schema: MessageSchema, codecOf: ValueCodecOf): Compiled {
   const typeMeta = schema.isKind ? ["kind", "apiVersion"].map(typeMetaField) : [];
   const slots = [...typeMeta, ...members(fields)];
   const slotByName = new Map(slots.map((field, slot) => [field.name, slot]));
+  const steps = wireSteps(fields);
+  const slotOf = new Map<WireStep, number>(slots.map((field, slot) => [field, slot]));
   const byTag: (FieldCodec | undefined)[] = [];
   for (const field of fields) {
     byTag[field.tag] = field;
   }
+  const wireParts = steps.map((step) => step.absentBytes() ?? Buffer.alloc(0));
   return {
     fields,
     slots,
     slotByName,
-    absentJson: slots.map((field) => field.absentJson()),
-    wireSteps: wireSteps(fields, new Map(slots.map((field, slot) => [field, slot]))),
+    absentJson: absent(
+      slots.map((field) => field.absentJson()),
+      (parts) => parts,
+    ),
+    wireSteps: steps,
+    slotOfStep: steps.map((step) => slotOf.get(step) ?? slots.length),
+    absentWire: absent(wireParts, (parts) => parts.toReversed()),
     byTag: Array.from({ length: byTag.length }, (_, tag) => byTag[tag]),
     byNumber: new Map(fields.map((field) => [field.number, field])),
   };
+}
+
+function absent(
+  parts: readonly Uint8Array[],
+  arranged: (parts: readonly Uint8Array[]) => readonly Uint8Array[],
+): Absent {
+  const ends: number[] = [];
+  let end = 0;
+  for (const part of parts) {
+    end += part.length;
+    ends.push(end);
+  }
+  return { bytes: new Uint8Array(Buffer.concat(arranged(parts))), ends };
 }
 
 function members(fields: readonly FieldCodec[]): FieldCodec[] {
@@ -229,15 +245,23 @@ function members(fields: readonly FieldCodec[]): FieldCodec[] {
     .filter((field) => field.name !== "");
 }
 
-function wireSteps(fields: readonly FieldCodec[], slotOf: ReadonlyMap<FieldCodec, number>): WireStep[] {
+function wireSteps(fields: readonly FieldCodec[]): WireStep[] {
   return fields
     .toSorted((left, right) => right.number - left.number)
     .flatMap((field): WireStep[] => {
-      if (field.inlined !== undefined) {
-        return [{ kind: "end" }, ...wireSteps(field.inlined.fields, slotOf), { kind: "begin", tag: field.tag }];
+      if (field.inlined === undefined) {
+        return [field];
       }
-      return [{ kind: "field", slot: slotOf.get(field) ?? -1, field, absent: field.absentBytes() }];
+      return [
+        mark((writer) => writer.endInlined()),
+        ...wireSteps(field.inlined.fields),
+        mark((writer) => writer.beginInlined(field.tag)),
+      ];
     });
+}
+
+function mark(write: (writer: WireWriter) => void): WireStep {
+  return { write: (_value, writer) => write(writer), absentBytes: () => undefined };
 }
 
 function typeMetaField(name: string): FieldCodec {

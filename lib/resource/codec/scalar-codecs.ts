@@ -1,7 +1,7 @@
 import type { ScalarType } from "../schema.ts";
-import { quote } from "./json-string.ts";
 import { NumberLiteral } from "./json-text.ts";
 import type { JsonWalk } from "./json-walk.ts";
+import type { JsonWriter } from "./json-writer.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
 type Int64 = number | bigint;
@@ -14,7 +14,7 @@ const string: ValueCodec<string> = {
     }
     return value;
   },
-  toJson: quote,
+  writeJson: (value, out) => out.string(value),
   zero: () => "",
   isZero: (value) => value === "",
   write: (value, writer) => writer.string(value),
@@ -29,7 +29,7 @@ const bool: ValueCodec<boolean> = {
     }
     return value;
   },
-  toJson: (value) => (value ? "true" : "false"),
+  writeJson: (value, out) => out.ascii(value ? "true" : "false"),
   zero: () => false,
   isZero: (value) => value === false,
   write(value, writer) {
@@ -66,7 +66,7 @@ function largeInteger(name: string, min: bigint, max: bigint): (value: unknown, 
 
 const integerParts = {
   wireType: 0,
-  toJson: String,
+  writeJson: (value: Int64, out: JsonWriter) => out.ascii(String(value)),
   zero: () => 0,
   isZero: (value: Int64) => value === 0,
 } as const;
@@ -108,7 +108,7 @@ const double: ValueCodec<number> = {
     }
     return number;
   },
-  toJson: (value) => (Object.is(value, -0) ? "-0" : JSON.stringify(value)),
+  writeJson: (value, out) => out.ascii(Object.is(value, -0) ? "-0" : JSON.stringify(value)),
   zero: () => 0,
   isZero: (value) => value === 0,
   write: (value, writer) => writer.double(value),
@@ -134,7 +134,7 @@ const bytes: ValueCodec<string | null> = {
     }
     return canonicalBase64(value, walk);
   },
-  toJson: (value) => (value === null ? "null" : `"${value}"`),
+  writeJson: (value, out) => out.json(value === null ? "null" : `"${value}"`),
   zero: () => null,
   isZero: (value) => value === null,
   write(value, writer) {

@@ -1,4 +1,5 @@
 import type { JsonWalk } from "./json-walk.ts";
+import type { JsonWriter } from "./json-writer.ts";
 import type { WireReader } from "./wire-reader.ts";
 import type { WireWriter } from "./wire-writer.ts";
 
@@ -18,10 +19,10 @@ export interface FieldCodec {
   readonly inlined?: ObjectBody;
   /** Normal form of a JSON value that is not null; undefined when the field is to be absent. */
   fromJson(value: unknown, walk: JsonWalk): unknown;
-  /** `"name":value`, or nothing, of a value that is not null. */
-  toJson(value: unknown): string;
-  /** `"name":value`, or nothing, of the absent field. */
-  absentJson(): string;
+  /** Writes `,"name":value`, or nothing, of a value that is not null. */
+  writeJson(value: unknown, out: JsonWriter): void;
+  /** `,"name":value`, or nothing, of the absent field. */
+  absentJson(): Uint8Array;
   /** Writes a value that is not null, and its tag. */
   write(value: unknown, writer: WireWriter): void;
   /** What stands for the absent field, with its tag. */
@@ -44,8 +45,8 @@ export interface ValueCodec<T = unknown> {
   readonly wireType: WireType;
   /** From a JSON value, never null, to normal form. May change `value` in place. */
   fromJson(value: unknown, walk: JsonWalk): T;
-  /** JSON text of a value in normal form. */
-  toJson(value: T): string;
+  /** Writes the JSON text of a value in normal form. */
+  writeJson(value: T, out: JsonWriter): void;
   zero(): T;
   isZero(value: T): boolean;
   /** Writes the value, with its length if it is delimited, without its tag. */

@@ -1,3 +1,5 @@
+import { SlotStack } from "./slot-stack.ts";
+
 const INITIAL_SIZE_BYTES = 16_384;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** From here on the engine's own writing is faster than a loop. */
@@ -11,6 +13,8 @@ export class WireWriter {
   #bytes: Buffer = Buffer.alloc(0);
   /** Where the written part begins. */
   #start = 0;
+  readonly slots = new SlotStack();
+  readonly #inlinedEnds: number[] = [];
 
   /** Bytes written so far; the difference of two readings is the length of what was written between. */
   get sizeBytes(): number {
@@ -80,13 +84,32 @@ export class WireWriter {
     const { length } = value;
     this.#reserve(length);
     this.#start -= length;
-    if (length > 16) {
-      this.#bytes.set(value, this.#start);
+    this.#bytes.set(value, this.#start);
+  }
+
+  /** A short part of other bytes. */
+  part(source: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    if (length === 0) {
       return;
     }
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    const start = this.#start - length;
     for (let index = 0; index < length; index++) {
-      this.#bytes[this.#start + index] = value[index]!;
+      bytes[start + index] = source[from + index]!;
     }
+    this.#start = start;
+  }
+
+  /** An inlined message ends here: as it is written backwards, this comes first. */
+  endInlined(): void {
+    this.#inlinedEnds.push(this.sizeBytes);
+  }
+
+  beginInlined(tag: number): void {
+    this.varint(this.sizeBytes - this.#inlinedEnds.pop()!);
+    this.varint(tag);
   }
 
   /** The UTF-8 bytes of a text and, before them, their number. */
@@ -133,5 +156,7 @@ export class WireWriter {
       this.#bytes = Buffer.alloc(0);
     }
     this.#start = this.#bytes.length;
+    this.#inlinedEnds.length = 0;
+    this.slots.clear();
   }
 }
