@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { memorySource, readTarIndex, writeTar } from "./tar-archive.ts";
 
@@ -44,6 +45,9 @@ test.each(["gnu", "pax", "ustar"])("long names of the %s form are read", async (
 test("what is not a tar file, or half of one, is refused", async () => {
   await expect(readTarIndex(memorySource(Buffer.alloc(2048, "x")))).rejects.toThrow("not a tar file");
   const tar = writeTar([{ path: "a", mode: 0o644, content: Buffer.alloc(5000) }]);
+  await expect(readTarIndex(memorySource(gzipSync(Buffer.alloc(100_000, "ab"), { level: 0 })))).rejects.toThrow(
+    "gunzip it first",
+  );
   await expect(readTarIndex(memorySource(tar.subarray(0, 2048)))).rejects.toThrow("cut off");
   const broken = Buffer.from(
     writeTar([

@@ -42,33 +42,53 @@ export function memorySource(bytes: Uint8Array): ByteSource {
   };
 }
 
+/** What an extension header says about the member after it. */
+interface Extension {
+  readonly path?: string;
+  readonly target?: string;
+  readonly sizeBytes?: number;
+}
+
 /** The members of a tar file (ustar, GNU long names, pax paths and sizes) by path, without reading their content. */
 export async function readTarIndex(source: ByteSource): Promise<Map<string, TarEntry>> {
   const entries = new Map<string, TarEntry>();
-  let pending: { path?: string; target?: string; sizeBytes?: number } = {};
+  let pending: Extension = {};
   for (let offset = 0; offset + BLOCK_BYTES <= source.sizeBytes; ) {
     const header = await source.read(offset, BLOCK_BYTES);
     if (header.every((byte) => byte === 0)) break;
-    checkSum(header, offset);
-    const typeFlag = String.fromCharCode(header[156] ?? 0);
-    const sizeBytes = pending.sizeBytes ?? numberField(header, 124, 12);
+    checkHeader(header, offset);
     const contentOffset = offset + BLOCK_BYTES;
+    const sizeBytes = pending.sizeBytes ?? numberField(header, 124, 12);
     if (contentOffset + sizeBytes > source.sizeBytes) throw new Error("the tar file is cut off");
     offset = contentOffset + Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;
-    if (typeFlag === "L" || typeFlag === "K" || typeFlag === "x") {
-      if (sizeBytes > EXTENSION_BYTES_MAX) throw new Error("the tar file has a header of more than a mebibyte");
-      const content = new TextDecoder().decode(await source.read(contentOffset, sizeBytes));
-      if (typeFlag === "x") pending = { ...pending, ...paxFields(content) };
-      else pending = { ...pending, [typeFlag === "L" ? "path" : "target"]: content.replace(/\0+$/, "") };
+    const extension = await readExtension(source, header, contentOffset, sizeBytes);
+    if (extension !== undefined) {
+      pending = { ...pending, ...extension };
       continue;
     }
-    const type = TYPES[typeFlag];
+    const type = TYPES[typeFlag(header)];
     const path = cleanPath(pending.path ?? nameField(header));
     const target = pending.target ?? textField(header, 157, 100);
     pending = {};
     if (type !== undefined && path !== "") entries.set(path, { path, type, offset: contentOffset, sizeBytes, target });
   }
   return entries;
+}
+
+/** Undefined for an ordinary member. */
+async function readExtension(
+  source: ByteSource,
+  header: Uint8Array,
+  offset: number,
+  sizeBytes: number,
+): Promise<Extension | undefined> {
+  const flag = typeFlag(header);
+  if (flag !== "L" && flag !== "K" && flag !== "x") return undefined;
+  if (sizeBytes > EXTENSION_BYTES_MAX) throw new Error("the tar file has a header of more than a mebibyte");
+  const content = new TextDecoder().decode(await source.read(offset, sizeBytes));
+  if (flag === "x") return paxFields(content);
+  const name = content.replace(/\0+$/, "");
+  return flag === "L" ? { path: name } : { target: name };
 }
 
 /** Without "./" and final "/": the forms that different tools write of one name. */
@@ -79,10 +99,16 @@ export function cleanPath(path: string): string {
     .join("/");
 }
 
-function checkSum(header: Uint8Array, offset: number): void {
+function checkHeader(header: Uint8Array, offset: number): void {
+  const isGzip = offset === 0 && header[0] === 0x1f && header[1] === 0x8b;
+  if (isGzip) throw new Error("the archive is compressed: gunzip it first");
   let sum = 0;
   for (const [i, byte] of header.entries()) sum += i >= 148 && i < 156 ? 0x20 : byte;
   if (sum !== numberField(header, 148, 8)) throw new Error(offset === 0 ? "not a tar file" : "the tar file is damaged");
+}
+
+function typeFlag(header: Uint8Array): string {
+  return String.fromCharCode(header[156] ?? 0);
 }
 
 function textField(header: Uint8Array, start: number, length: number): string {
@@ -107,7 +133,7 @@ function numberField(header: Uint8Array, start: number, length: number): number 
   return text === "" ? 0 : Number.parseInt(text, 8);
 }
 
-function paxFields(content: string): { path?: string; target?: string; sizeBytes?: number } {
+function paxFields(content: string): Extension {
   const fields: { path?: string; target?: string; sizeBytes?: number } = {};
   for (const line of content.split("\n")) {
     const [, key, value] = /^\d+ ([^=]+)=(.*)$/s.exec(line) ?? [];

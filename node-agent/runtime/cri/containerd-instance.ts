@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
+import { RuntimeServiceDefinition } from "../../../lib/gen/runtime/v1/api.ts";
 import { CommandError, commandEnvironment, type RunCommand } from "../../../lib/process/command.ts";
+import { GrpcChannel } from "../../../lib/transport/grpc-client.ts";
+import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import { type ContainerdConfig, containerdToml, socketPath } from "./containerd-config.ts";
 import { endLeftovers } from "./containerd-leftovers.ts";
 import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
@@ -22,6 +24,7 @@ export interface ContainerdInstanceOptions {
 }
 
 const START_LIMIT_MS = 20_000;
+const ANSWER_LIMIT_MS = 2_000;
 const STOP_LIMIT_MS = 10_000;
 const POLL_MS = 10;
 const SNAPSHOTTER_FILE = "snapshotter";
@@ -42,7 +45,7 @@ export class ContainerdInstance {
     this.socketPath = socketPath(options.config);
   }
 
-  /** Adopts the containerd that runs, or starts one; resolves when it accepts connections. */
+  /** Adopts the containerd that runs, or starts one; resolves when its CRI answers. */
   async start(): Promise<void> {
     const { config } = this.#options;
     for (const dir of [config.rootDir, config.stateDir, dirname(this.#options.logFile)])
@@ -128,10 +131,24 @@ export class ContainerdInstance {
     const { clock } = this.#parts;
     const endMs = clock.monotonicMs() + START_LIMIT_MS;
     while (clock.monotonicMs() < endMs && isRunning(running)) {
-      if (await accepts(this.socketPath)) return true;
+      if (existsSync(this.socketPath) && (await this.#answers())) return true;
       await clock.sleep(POLL_MS);
     }
     return false;
+  }
+
+  /** Its socket accepts before CRI has read what runs: until then every call but Version is refused. */
+  async #answers(): Promise<boolean> {
+    const channel = new GrpcChannel({ target: `unix://${this.socketPath}` });
+    try {
+      await channel.client(RuntimeServiceDefinition).status({ verbose: false }, { timeoutMs: ANSWER_LIMIT_MS });
+      return true;
+    } catch (error) {
+      if (error instanceof RpcError) return false;
+      throw error;
+    } finally {
+      channel.close();
+    }
   }
 
   async #end(running: ProcessIdentity): Promise<void> {
@@ -176,15 +193,4 @@ export class ContainerdInstance {
 /** The snapshotter of an instance that has been started before. */
 export function readSnapshotter({ rootDir }: Pick<ContainerdConfig, "rootDir">): ContainerdConfig["snapshotter"] {
   return readFileSync(join(rootDir, SNAPSHOTTER_FILE), "utf8").trim() === "native" ? "native" : "overlayfs";
-}
-
-function accepts(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const settle = (accepted: boolean): void => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.on("connect", () => settle(true)).on("error", () => settle(false));
-  });
 }
