@@ -50,13 +50,13 @@ describe("a simulated node", () => {
       PodScheduled: "True",
     });
     await node.clock.advance(0);
-    expect(await node.events()).toEqual([
-      "Normal Starting Starting kubelet.",
-      "Normal NodeReady Node n1 status is now: NodeReady",
-      'Normal Pulling Pulling image "example/web:1"',
-      'Normal Pulled Successfully pulled image "example/web:1" in 0ms (0ms including waiting). Image size: 1000000 bytes.',
+    expect((await node.events()).sort()).toEqual([
       "Normal Created Container created",
+      "Normal NodeReady Node n1 status is now: NodeReady",
+      'Normal Pulled Successfully pulled image "example/web:1" in 0ms (0ms including waiting). Image size: 1000000 bytes.',
+      'Normal Pulling Pulling image "example/web:1"',
       "Normal Started Container started",
+      "Normal Starting Starting kubelet.",
     ]);
   });
 });

@@ -133,6 +133,7 @@ export class NodeAgent implements Startable {
     // Pods first: what runs must be looked after also where the Node object cannot be written.
     await this.#source.start();
     await this.#startReporting();
+    if (this.#stopped) return;
     this.#housekeeping = this.#components.clock.after(HOUSEKEEPING_MS, () => void this.#houseKeep());
   }
 
@@ -158,7 +159,7 @@ export class NodeAgent implements Startable {
     const identity = { nodeName, nodeIp, podCidr, kubeletPort: this.kubeletPort, version, labels };
     this.#reporter = new NodeReporter({ api, clock, log, runtime, events: this.#recorder, machine }, identity);
     await this.#reporter.start();
-    if (this.#reporter.node === undefined) return;
+    if (this.#reporter.node === undefined || this.#stopped) return;
     this.#lease = new NodeLease({ api, clock, log }, this.#reporter.node);
     await this.#lease.start();
   }
@@ -204,7 +205,7 @@ export class NodeAgent implements Startable {
       { hostIp: options.nodeIp },
     );
     const ender = new PodEnder(
-      { api, runtime, volumes, observer, stopper, statuses },
+      { api, runtime, volumes, observer, stopper, statuses, prober },
       { podLogsDir: options.podLogsDir },
     );
     const serviceEnvironment = options.serviceEnvironment ?? {};

@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Container, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import type { PodEvents } from "../events/pod-events.ts";
-import type { PodState, Runtime, SandboxState } from "../runtime/runtime.ts";
+import { type PodState, type Runtime, RuntimeError, type SandboxState } from "../runtime/runtime.ts";
 import { Backoff } from "./backoff.ts";
 import { containerHash, containerSpecOf } from "./container-spec.ts";
 import type { EnvironmentSources } from "./environment.ts";
@@ -149,7 +149,9 @@ export class ContainerStarter {
     throw new StartError("CrashLoopBackOff", message, leftMs);
   }
 
-  #failed(pod: Pod, container: Container, reason: string, thrown: unknown): StartError {
+  /** What to throw: an unknown outcome stays one, so that the next step reads the state first (invariant 48). */
+  #failed(pod: Pod, container: Container, reason: string, thrown: unknown): unknown {
+    if (thrown instanceof RuntimeError && (thrown.code === "timeout" || thrown.code === "unavailable")) return thrown;
     const text = thrown instanceof Error ? thrown.message : String(thrown);
     this.#components.events.warning(pod, container, "Failed", `Error: ${text}`);
     return new StartError(reason, text, undefined, { cause: thrown });

@@ -7,7 +7,7 @@ import type {
   Pod,
 } from "../../lib/gen/k8s/core/v1.ts";
 import type { ContainerState, PodState } from "../runtime/runtime.ts";
-import { attemptsOf, isSidecar } from "./pod-facts.ts";
+import { attemptsOf, isSidecar, shouldRestart } from "./pod-facts.ts";
 
 /** Why a container is not running although it should: `CrashLoopBackOff`, `ErrImagePull` … */
 export interface WaitingReason {
@@ -41,65 +41,87 @@ export function containerStatusOf(
   if (latest === undefined) return withoutRecord(pod, container, old, sources);
 
   const running = latest.state === "running";
-  const started = running && sources.started(latest);
-  const current = currentState(pod, latest, sources);
+  const isDone = latest.state === "exited" && !runsAgain(pod, container, kind, latest);
+  const current = currentState(pod, latest, old, isDone, sources);
   const last = current.waiting !== undefined && latest.state === "exited" ? latest : previous;
-  const lastState = last === undefined ? old?.lastState : { terminated: terminatedOf(last, sources.runtimeName) };
-  const isReady =
-    kind === "init" && !isSidecar(container)
-      ? latest.state === "exited" && latest.exitCode === 0
-      : running && sources.ready(latest);
+  const lastState = last === undefined ? old?.lastState : { terminated: terminatedOf(last, old, sources) };
   return {
     name,
     state: current,
-    ...(lastState === undefined || (latest.attempt === 0 && lastState.terminated?.containerID === undefined)
-      ? {}
-      : { lastState }),
-    ...(isReady ? { ready: true } : {}),
-    // invariant 43: the count never falls, also when older records are gone.
-    ...positive("restartCount", Math.max(latest.attempt, Number(old?.restartCount ?? 0))),
+    ...(lastState === undefined ? {} : { lastState }),
+    ...(isReady(container, kind, latest, sources) ? { ready: true } : {}),
+    // Invariant 43: the count never falls, also when older records are gone.
+    ...positiveCount(Math.max(latest.attempt, Number(old?.restartCount ?? 0))),
     image: latest.image === "" || latest.image.startsWith("sha256:") ? (container.image ?? "") : latest.image,
     ...(latest.imageRef === "" ? {} : { imageID: latest.imageRef }),
-    containerID: `${sources.runtimeName}://${latest.id}`,
-    started,
+    containerID: containerIdOf(latest, sources),
+    started: running && sources.started(latest),
     ...(running ? resourcesOf(container) : {}),
     ...mountsOf(container),
   };
 }
 
-function positive(name: "restartCount", value: number): { restartCount?: number } {
-  return value > 0 ? { [name]: value } : {};
+function runsAgain(pod: Pod, container: Container, kind: "init" | "app", exited: ContainerState): boolean {
+  if (kind === "init" && !isSidecar(container) && exited.exitCode === 0) return false;
+  return shouldRestart(pod, container, exited);
 }
 
-function currentState(pod: Pod, latest: ContainerState, sources: StatusSources): ApiContainerState {
+function isReady(container: Container, kind: "init" | "app", latest: ContainerState, sources: StatusSources): boolean {
+  if (kind === "init" && !isSidecar(container)) return latest.state === "exited" && latest.exitCode === 0;
+  return latest.state === "running" && sources.ready(latest);
+}
+
+function positiveCount(restartCount: number): { restartCount?: number } {
+  return restartCount > 0 ? { restartCount } : {};
+}
+
+function containerIdOf(container: ContainerState, sources: StatusSources): string {
+  return `${sources.runtimeName}://${container.id}`;
+}
+
+function currentState(
+  pod: Pod,
+  latest: ContainerState,
+  old: ContainerStatus | undefined,
+  isDone: boolean,
+  sources: StatusSources,
+): ApiContainerState {
   switch (latest.state) {
     case "running":
       return { running: { startedAt: formatTime(latest.startedAtMs) } };
     case "created":
       return { waiting: sources.waiting(latest.name) ?? defaultWaiting(pod) };
     case "exited": {
-      const waiting = sources.ended ? undefined : sources.waiting(latest.name);
-      return waiting === undefined ? { terminated: terminatedOf(latest, sources.runtimeName) } : { waiting };
+      const waiting = sources.ended || isDone ? undefined : sources.waiting(latest.name);
+      return waiting === undefined ? { terminated: terminatedOf(latest, old, sources) } : { waiting };
     }
-    case "unknown":
-      return {
-        waiting: { reason: "ContainerStatusUnknown", message: latest.suspect ?? "the runtime does not know its state" },
-      };
+    case "unknown": {
+      const message = latest.suspect ?? "the runtime does not know its state";
+      return { waiting: { reason: "ContainerStatusUnknown", message } };
+    }
   }
 }
 
-export function terminatedOf(exited: ContainerState, runtimeName: string): ContainerStateTerminated {
+/** What the API was told of an end stays: the message's file may be gone by now. */
+function terminatedOf(
+  exited: ContainerState,
+  old: ContainerStatus | undefined,
+  sources: StatusSources,
+): ContainerStateTerminated {
+  const containerID = containerIdOf(exited, sources);
+  const told = [old?.state?.terminated, old?.lastState?.terminated].find((each) => each?.containerID === containerID);
+  if (told !== undefined) return told;
   return {
     ...(exited.exitCode === 0 ? {} : { exitCode: exited.exitCode }),
     ...(exited.reason === "" ? {} : { reason: exited.reason }),
     ...(exited.message === "" ? {} : { message: exited.message }),
     ...(exited.startedAtMs > 0 ? { startedAt: formatTime(exited.startedAtMs) } : {}),
     ...(exited.finishedAtMs > 0 ? { finishedAt: formatTime(exited.finishedAtMs) } : {}),
-    containerID: `${runtimeName}://${exited.id}`,
+    containerID,
   };
 }
 
-/** No record: it never ran, or its record is lost. What the API shows of an earlier run must not be forgotten. */
+/** No record here: it never ran, or its record is lost. What the API shows of an earlier run is not forgotten. */
 function withoutRecord(
   pod: Pod,
   container: Container,
@@ -107,26 +129,23 @@ function withoutRecord(
   sources: StatusSources,
 ): ContainerStatus {
   const name = container.name ?? "";
-  const base = { name, image: container.image ?? "", ...mountsOf(container) };
-  const ran = old?.containerID !== undefined && old.containerID !== "";
-  if (!ran || old === undefined) {
-    return { ...base, state: { waiting: sources.waiting(name) ?? defaultWaiting(pod) }, started: false };
-  }
-  if (old.state?.terminated !== undefined && (sources.ended || sources.waiting(name) === undefined)) {
-    const { ready: _ready, ...kept } = old;
-    return isDone(old) ? old : { ...kept, started: false };
-  }
-  const lost = { exitCode: 137, reason: "ContainerStatusUnknown", message: LOST_MESSAGE };
-  const terminated: ContainerStateTerminated = old.state?.terminated ?? { ...lost, containerID: old.containerID ?? "" };
-  const count = positive("restartCount", Number(old.restartCount ?? 0));
-  const ids = { ...(old.imageID === undefined ? {} : { imageID: old.imageID }), containerID: old.containerID ?? "" };
-  if (sources.ended) return { ...base, ...ids, state: { terminated }, ...count, started: false };
-  const waiting = sources.waiting(name) ?? defaultWaiting(pod);
-  return { ...base, ...ids, state: { waiting }, lastState: { terminated }, ...count, started: false };
-}
-
-function isDone(old: ContainerStatus): boolean {
-  return old.state?.terminated !== undefined && (old.state.terminated.exitCode ?? 0) === 0;
+  const base = { name, image: container.image ?? "", started: false, ...mountsOf(container) };
+  const reason = sources.ended ? undefined : sources.waiting(name);
+  const waiting = reason ?? defaultWaiting(pod);
+  if (old?.containerID === undefined || old.containerID === "") return { ...base, state: { waiting } };
+  if (old.state?.terminated !== undefined && reason === undefined) return old;
+  const { containerID } = old;
+  const lost = { exitCode: 137, reason: "ContainerStatusUnknown", message: LOST_MESSAGE, containerID };
+  const waited = old.state?.waiting === undefined ? undefined : old.lastState?.terminated;
+  const terminated: ContainerStateTerminated = old.state?.terminated ?? waited ?? lost;
+  return {
+    ...base,
+    state: sources.ended ? { terminated } : { waiting },
+    ...(sources.ended ? {} : { lastState: { terminated } }),
+    ...positiveCount(Number(old.restartCount ?? 0)),
+    ...(old.imageID === undefined ? {} : { imageID: old.imageID }),
+    containerID,
+  };
 }
 
 function defaultWaiting(pod: Pod): WaitingReason | { reason: string } {

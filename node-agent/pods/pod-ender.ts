@@ -3,7 +3,8 @@ import type { ApiClient } from "../../lib/client/api-client.ts";
 import { StatusError } from "../../lib/core/status-error.ts";
 import type { Pod } from "../../lib/gen/k8s/core/v1.ts";
 import { pods } from "../../lib/gen/k8s/resources.ts";
-import { ANNOTATIONS, type PodState, type Runtime } from "../runtime/runtime.ts";
+import type { Prober } from "../probes/prober.ts";
+import { ANNOTATIONS, LABELS, type PodState, type Runtime } from "../runtime/runtime.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 import type { ContainerStopper } from "./container-stopper.ts";
 import { graceSecondsOf, isBeingDeleted, isTerminalPhase, podUid } from "./pod-facts.ts";
@@ -19,6 +20,7 @@ export interface EnderComponents {
   readonly observer: PodObserver;
   readonly stopper: ContainerStopper;
   readonly statuses: StatusWriter;
+  readonly prober: Prober;
 }
 
 const STRANGER_GRACE_SECONDS = 30;
@@ -35,12 +37,15 @@ export class PodEnder {
 
   /** Ends a pod that the API still has: it is being deleted, or it has run to its end. */
   async end(pod: Pod, signal: AbortSignal, verdict?: { reason: string; message: string }): Promise<StepResult> {
-    const { observer, statuses, volumes } = this.#components;
+    const { observer, statuses, volumes, prober } = this.#components;
     const uid = podUid(pod);
     const before = await observer.read(uid);
+    // While it ends it is as ready as it was: whoever routes to it looks at deletionTimestamp.
+    prober.follow(pod, before);
     if (!isTerminalPhase(statuses.latest(pod).status?.phase)) observer.publish(pod, before);
     const state = await this.#stop(uid, pod, before, graceSecondsOf(pod), signal);
     if (state === undefined) return { againMs: 1_000 };
+    prober.forget(uid);
     observer.publish(pod, state, { ended: true, ...(verdict === undefined ? {} : { verdict }) });
     await volumes.unmount(uid);
     await statuses.flush(uid);
@@ -59,8 +64,9 @@ export class PodEnder {
     await volumes.unmount(uid);
     for (const container of state.containers) await runtime.removeContainer(container.id);
     for (const sandbox of state.sandboxes) await runtime.removeSandbox(sandbox.id);
-    const logDir = last === undefined ? undefined : podLogDirectory(this.#podLogsDir, last);
-    if (logDir !== undefined && this.#podLogsDir !== "") await rm(logDir, { recursive: true, force: true });
+    const identity = last?.metadata ?? savedIdentity(state);
+    if (identity !== undefined)
+      await rm(podLogDirectory(this.#podLogsDir, { metadata: { ...identity, uid } }), { recursive: true, force: true });
     statuses.forget(uid);
     return { done: true };
   }
@@ -91,6 +97,13 @@ export class PodEnder {
       if (!gone) throw thrown;
     }
   }
+}
+
+function savedIdentity(state: PodState): { name: string; namespace: string } | undefined {
+  const labels = state.sandboxes[0]?.labels ?? state.containers[0]?.labels;
+  const name = labels?.[LABELS.podName];
+  const namespace = labels?.[LABELS.podNamespace];
+  return name === undefined || namespace === undefined ? undefined : { name, namespace };
 }
 
 function savedGrace(state: PodState): number {

@@ -1,5 +1,6 @@
 import type { Container, Pod } from "../../lib/gen/k8s/core/v1.ts";
-import type { ContainerState, PodState, SandboxState } from "../runtime/runtime.ts";
+import { ANNOTATIONS, type ContainerState, type PodState, type SandboxState } from "../runtime/runtime.ts";
+import { containerHash } from "./container-spec.ts";
 import { appContainers, initContainers, isSidecar, latestOf, longRunning, shouldRestart } from "./pod-facts.ts";
 
 /** One step that moves a pod from what is to what should be. */
@@ -130,9 +131,11 @@ function verdictOn(pod: Pod, container: Container, latest: ContainerState | unde
     const message = `Container ${container.name} is in unknown state, try killing it before starting a new one`;
     return { keep: false, start: true, kill: { container: latest, message } };
   }
-  const reason = probes.condemned(latest);
+  const madeAs = latest.annotations[ANNOTATIONS.hash];
+  const changed = madeAs !== undefined && madeAs !== containerHash(container);
+  const reason = changed ? "definition changed" : probes.condemned(latest);
   if (reason === undefined) return { keep: true, start: false };
-  const restart = isSidecar(container) || pod.spec?.restartPolicy !== "Never";
+  const restart = changed || isSidecar(container) || pod.spec?.restartPolicy !== "Never";
   const message = restart
     ? `Container ${container.name} ${reason}, will be restarted`
     : `Container ${container.name} ${reason}`;

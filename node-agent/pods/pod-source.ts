@@ -12,7 +12,7 @@ export interface PodSource extends Startable {
   readonly synced: boolean;
   get(uid: string): Pod | undefined;
   list(): readonly Pod[];
-  /** A pod came, changed or went (`get` says which); `last` is its newest form. */
+  /** A pod came, changed in what a node acts on, or went (`get` says which); `last` is its newest form. */
   onChange(listener: (uid: string, last: Pod) => void): void;
   onSynced(listener: () => void): void;
 }
@@ -117,8 +117,10 @@ export class ApiPodSource implements PodSource {
 
   #set(pod: Pod): void {
     const uid = pod.metadata?.uid ?? "";
-    if (this.#pods.get(uid)?.metadata?.resourceVersion === pod.metadata?.resourceVersion) return;
+    const before = this.#pods.get(uid);
     this.#pods.set(uid, pod);
+    // Its own status comes back to the node that wrote it: no reason to look at the pod again.
+    if (before !== undefined && wishOf(before) === wishOf(pod)) return;
     for (const listener of this.#listeners) listener(uid, pod);
   }
 
@@ -126,4 +128,14 @@ export class ApiPodSource implements PodSource {
     if (!this.#pods.delete(uid)) return;
     for (const listener of this.#listeners) listener(uid, last);
   }
+}
+
+/** What of a pod its node acts on: everything but what the node itself writes. */
+function wishOf(pod: Pod): string {
+  const { generation, deletionTimestamp, deletionGracePeriodSeconds, labels, annotations } = pod.metadata ?? {};
+  const gates = (pod.spec?.readinessGates ?? []).map(
+    ({ conditionType }) => pod.status?.conditions?.find((condition) => condition.type === conditionType)?.status,
+  );
+  const grace = deletionGracePeriodSeconds === undefined ? "" : String(deletionGracePeriodSeconds);
+  return JSON.stringify([String(generation), deletionTimestamp, grace, labels, annotations, gates]);
 }

@@ -70,10 +70,7 @@ export class PodSyncer {
       return await this.#endStranger(uid, signal);
     }
     const current = statuses.latest(pod);
-    if (isBeingDeleted(current) || isTerminalPhase(current.status?.phase)) {
-      this.#components.prober.forget(uid);
-      return await ender.end(current, signal);
-    }
+    if (isBeingDeleted(current) || isTerminalPhase(current.status?.phase)) return await ender.end(current, signal);
     return await this.#advance(current, signal);
   }
 
@@ -90,11 +87,12 @@ export class PodSyncer {
   }
 
   async #advance(pod: Pod, signal: AbortSignal): Promise<StepResult> {
-    const { observer, prober, statuses, ender } = this.#components;
+    const { observer, prober, statuses, ender, memory } = this.#components;
     const uid = podUid(pod);
     for (let round = 0; round < ROUNDS_LIMIT; round++) {
       const state = await observer.read(uid);
       const known = statuses.latest(pod);
+      for (const each of state.containers) if (each.state === "running") memory.setWaiting(uid, each.name, undefined);
       prober.follow(known, state);
       observer.publish(known, state);
       const plan = planPod(known, state, prober);

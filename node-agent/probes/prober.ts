@@ -141,7 +141,7 @@ export class Prober implements ProbeVerdicts {
       const verb = answer.result === "failure" ? "failed" : "errored";
       this.#events.warning(target.pod, target.container, "Unhealthy", `${name} probe ${verb}: ${answer.output}`);
       // An error of the asking says nothing about the container.
-      if (answer.result === "unknown" && kind !== "readiness") return;
+      if (answer.result === "unknown") return;
       counts.failures++;
       counts.successes = 0;
       if (counts.failures >= Number(probe.failureThreshold ?? 3)) failed(kind, watched);

@@ -6,32 +6,41 @@ import type { Event, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import { coreEvents, pods } from "../../lib/gen/k8s/resources.ts";
 import { NodeAgent, type NodeAgentOptions } from "../agent.ts";
 import { simulatedMachine } from "../node/machine.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { BEHAVIOUR_ANNOTATION, type Behaviour } from "../runtime/simulated/behaviour.ts";
 import { SimulatedRuntime, type SimulatedRuntimeOptions } from "../runtime/simulated/simulated-runtime.ts";
+import { type Faults, untilKilled, withFaults } from "./faulty-runtime.ts";
 
 /** One simulated node under a virtual clock, with an API in memory: what unit tests of the agent stand on. */
 export class SimulatedNode {
   readonly clock = new VirtualClock();
   readonly random = new SeededRandom(7);
   readonly api = new MemoryApi({ clock: this.clock, random: this.random });
-  runtime: Runtime;
+  readonly faults: Faults = { calls: [] };
+  /** What runs, whatever the agent is told. */
+  readonly real: SimulatedRuntime;
+  readonly runtime: Runtime;
   agent: NodeAgent;
+  #life = { over: false };
   readonly #options: Partial<NodeAgentOptions>;
 
   constructor(options: Partial<SimulatedRuntimeOptions> & { agent?: Partial<NodeAgentOptions> } = {}) {
     const { agent = {}, ...runtime } = options;
     this.#options = agent;
-    this.runtime = new SimulatedRuntime(this, { podCidr: "10.1.0.0/24", ...runtime });
+    this.real = new SimulatedRuntime(this, { podCidr: "10.1.0.0/24", ...runtime });
+    this.runtime = withFaults(this.real, this.faults);
     this.agent = this.newAgent();
   }
 
   /** Another agent of the same node and runtime, as after a restart. */
   newAgent(): NodeAgent {
+    const life = { over: false };
+    this.#life = life;
+    const isKilled = () => life.over;
     return new NodeAgent(
       {
-        api: this.api,
-        runtime: this.runtime,
+        api: untilKilled(this.api, isKilled),
+        runtime: untilKilled(this.runtime, isKilled),
         machine: simulatedMachine(),
         clock: this.clock,
         random: this.random,
@@ -42,7 +51,7 @@ export class SimulatedNode {
         nodeIp: "10.0.0.1",
         podCidr: "10.1.0.0/24",
         rootDir: "/nowhere",
-        podLogsDir: "",
+        podLogsDir: "/nowhere",
         simulated: true,
         version: "v1.36.0",
         ...this.#options,
@@ -54,10 +63,17 @@ export class SimulatedNode {
     await this.agent.start();
   }
 
-  /** As kill -9 does: nothing is said to anybody, what runs goes on. */
-  async crash(): Promise<void> {
-    await this.agent.stop();
+  /** As kill -9: from now on nothing that the agent asks for happens; what runs goes on. */
+  kill(): void {
+    this.#life.over = true;
+  }
+
+  /** The killed agent's remains are cleared away, a new one starts. */
+  async restart(): Promise<void> {
+    this.kill();
+    await this.agent.stop().catch(() => undefined);
     this.agent = this.newAgent();
+    await this.agent.start();
   }
 
   createPod(name: string, change: (pod: Pod) => void = () => {}, behaviours: BehaviourMap = {}): Promise<Pod> {
@@ -91,6 +107,13 @@ export class SimulatedNode {
       pod = await this.getPod(name);
     }
     return pod;
+  }
+
+  /** What is on the node, as the runtime itself knows it. */
+  async containers(): Promise<ContainerState[]> {
+    const identities = await this.real.listPods();
+    const states = await Promise.all(identities.map(({ uid }) => this.real.readPod(uid)));
+    return states.flatMap((state) => state.containers);
   }
 
   async events(): Promise<string[]> {

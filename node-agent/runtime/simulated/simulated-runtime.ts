@@ -173,6 +173,7 @@ export class SimulatedRuntime implements Runtime {
       if (podUid === sandbox.spec.uid && other.name === spec.name && other.attempt === spec.attempt)
         throw new RuntimeError("failed", `the container ${spec.name} of attempt ${spec.attempt} exists already`);
     }
+    const image = [...this.#images.values()].find((each) => each.id === spec.image) ?? imageOf(spec.image);
     const id = this.#newId();
     const state: ContainerState = {
       id,
@@ -186,8 +187,8 @@ export class SimulatedRuntime implements Runtime {
       exitCode: 0,
       reason: "",
       message: "",
-      image: spec.image,
-      imageRef: imageOf(spec.image).digests[0]!,
+      image: image.tags[0]!,
+      imageRef: image.digests[0]!,
       labels: spec.labels,
       annotations: spec.annotations,
       mounts: spec.mounts,
