@@ -44,7 +44,7 @@ export class Registry {
 
   /**
    * Adds what a `google.protobuf.FileDescriptorSet` says (with its imports, as `buf build` writes it) and returns the
-   * resources that are new. Files that are known already are passed over. Throws, and adds nothing, when it names a
+   * resources that are new. Messages that are known already are passed over. Throws, and adds nothing, when it names a
    * message that is absent, or a resource or kind that another file has.
    */
   register(descriptorSet: Uint8Array): ResourceDefinition[] {

@@ -103,8 +103,6 @@ export interface Field {
   nonEmpty: boolean;
   /** Form of a string: dns-label, dns-subdomain, label-key, … */
   format: string;
-  /** Values stay out of logs and off the bus. */
-  sensitive: boolean;
   /** Upstream's name of the feature gate that guards it. */
   featureGate: string;
 }
@@ -481,7 +479,6 @@ function createBaseField(): Field {
     maximum: undefined,
     nonEmpty: false,
     format: "",
-    sensitive: false,
     featureGate: "",
   };
 }
@@ -551,11 +548,8 @@ export const Field: MessageFns<Field> = {
     if (message.format !== "") {
       writer.uint32(154).string(message.format);
     }
-    if (message.sensitive !== false) {
-      writer.uint32(160).bool(message.sensitive);
-    }
     if (message.featureGate !== "") {
-      writer.uint32(170).string(message.featureGate);
+      writer.uint32(162).string(message.featureGate);
     }
     return writer;
   },
@@ -726,15 +720,7 @@ export const Field: MessageFns<Field> = {
             continue;
           }
           case 20: {
-            if (tag !== 160) {
-              break;
-            }
-
-            message.sensitive = reader.bool();
-            continue;
-          }
-          case 21: {
-            if (tag !== 170) {
+            if (tag !== 162) {
               break;
             }
 
@@ -779,7 +765,6 @@ export const Field: MessageFns<Field> = {
     message.maximum = (object.maximum !== undefined && object.maximum !== null) ? BigInt(object.maximum) : undefined;
     message.nonEmpty = object.nonEmpty ?? false;
     message.format = object.format ?? "";
-    message.sensitive = object.sensitive ?? false;
     message.featureGate = object.featureGate ?? "";
     return message;
   },
