@@ -28,14 +28,18 @@ function formText(message: string, source: string, examples: readonly string[]):
   return `${message} (e.g. ${shown}regex used for validation is '${source}')`;
 }
 
-function tooLong(limit: number): string {
-  return `must be no more than ${limit} bytes`;
+/** Upstream counts label keys and values in bytes and says so; of other names it says characters. */
+function tooLong(limit: number, unit: "bytes" | "characters" = "characters"): string {
+  return `must be no more than ${limit} ${unit}`;
 }
 
 export function dnsLabelProblems(value: string): string[] {
   const problems: string[] = [];
   if (value.length > 63) problems.push(tooLong(63));
-  if (!dnsLabelForm.test(value)) {
+  if (dnsLabelForm.test(value)) return problems;
+  if (dnsSubdomainForm.test(value)) {
+    problems.push("must not contain dots");
+  } else {
     const message =
       "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
     problems.push(formText(message, DNS_LABEL, ["my-name", "123-abc"]));
@@ -81,14 +85,14 @@ export function qualifiedNameProblems(value: string): string[] {
     else problems.push(...dnsSubdomainProblems(prefix).map((problem) => `prefix part ${problem}`));
   }
   if (name === "") problems.push("name part must be non-empty");
-  else if (name.length > 63) problems.push(`name part ${tooLong(63)}`);
+  else if (name.length > 63) problems.push(`name part ${tooLong(63, "bytes")}`);
   if (!qualifiedNameForm.test(name)) problems.push(`name part ${QUALIFIED_NAME_TEXT}`);
   return problems;
 }
 
 export function labelValueProblems(value: string): string[] {
   const problems: string[] = [];
-  if (value.length > 63) problems.push(tooLong(63));
+  if (value.length > 63) problems.push(tooLong(63, "bytes"));
   if (!labelValueForm.test(value)) {
     const message =
       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
