@@ -126,6 +126,7 @@ export class CriRuntime implements Runtime {
     await mkdir(spec.logDirectory, { recursive: true, mode: 0o755 });
     const request = { config: sandboxConfig(spec), runtimeHandler: "" };
     const { podSandboxId } = await translated(this.#runtime.runPodSandbox(request, { timeoutMs: SANDBOX_TIMEOUT_MS }));
+    this.#relist.notice();
     return podSandboxId;
   }
 

@@ -21,6 +21,7 @@ export class Relist {
   readonly #stopped = new AbortController();
   #last = new Map<string, string>();
   #failing = false;
+  #idle: AbortController | undefined;
   #running: Promise<void> | undefined;
 
   constructor(components: { clock: Clock; log: Log }, list: () => Promise<RuntimeLists>) {
@@ -37,15 +38,28 @@ export class Relist {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.notice();
     await this.#running;
+  }
+
+  /** Something was just made: it is looked after from now on. */
+  notice(): void {
+    this.#idle?.abort();
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       await this.#once();
-      await this.#clock.sleep(this.#last.size > 0 ? BUSY_MS : IDLE_MS, signal).catch(() => {});
+      if (this.#last.size > 0) await this.#clock.sleep(BUSY_MS, signal).catch(() => {});
+      else await this.#sleepIdle();
     }
+  }
+
+  async #sleepIdle(): Promise<void> {
+    this.#idle = new AbortController();
+    await this.#clock.sleep(IDLE_MS, this.#idle.signal).catch(() => {});
+    this.#idle = undefined;
   }
 
   async #once(): Promise<void> {
