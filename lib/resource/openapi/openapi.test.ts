@@ -156,3 +156,12 @@ test("a document is made once", () => {
   expect(openApi.v2()).toBe(openApi.v2());
   expect(openApi.groupVersion("api/v1")).toBe(openApi.groupVersion("api/v1"));
 });
+
+test("small steps come to the same documents", () => {
+  const stepwise = new OpenApi(loadRegistry(kindDescriptors), { version: "v1.36.0" });
+  let steps = 0;
+  for (const _ of stepwise.prepare()) steps++;
+  expect(steps).toBeGreaterThan(200);
+  expect(stepwise.index().etag).toBe(openApi.index().etag);
+  expect(stepwise.v2().etag).toBe(openApi.v2().etag);
+});

@@ -25,6 +25,8 @@ export class OpenApi {
   readonly #registry: Registry;
   readonly #info: object;
   readonly #cache = new DocumentCache();
+  /** JSON of parts, by dialect and message, for the documents that share them. */
+  readonly #texts = { paths: new Map<string, readonly string[]>(), schemas: new Map<string, string>() };
   #kinds: { readonly generation: number; readonly index: KindIndex } | undefined;
 
   constructor(registry: Registry, { version }: OpenApiOptions) {
@@ -65,7 +67,35 @@ export class OpenApi {
   }
 
   #document(key: string, make: () => string): Document {
+    this.#kindIndex();
     return this.#cache.get(key, this.#generation(), make);
+  }
+
+  /**
+   * Makes everything in small steps, so that whoever serves can do other things between them. Not needed: what is asked
+   * for is made then; but that takes a tenth of a second at first.
+   */
+  *prepare(): Generator<void> {
+    this.#kindIndex();
+    yield;
+    for (const api of this.#registry.groupVersions()) {
+      const definitions = this.#registry.resourcesOf(api.group, api.version);
+      for (const dialect of ["v3", "v2"] as const) {
+        for (const definition of definitions) {
+          this.#pathTextsOf(definition, dialect);
+          yield;
+        }
+        for (const schema of reachableMessages(this.#rootsOf(definitions)).values()) {
+          this.#schemaText(schema, dialect);
+          yield;
+        }
+      }
+      this.groupVersion(pathOf(api));
+      yield;
+    }
+    this.index();
+    yield;
+    this.v2();
   }
 
   #generation(): number {
@@ -73,19 +103,30 @@ export class OpenApi {
   }
 
   #kindIndex(): KindIndex {
-    if (this.#kinds?.generation !== this.#generation()) {
-      this.#kinds = { generation: this.#generation(), index: new KindIndex(this.#registry) };
+    const generation = this.#generation();
+    if (this.#kinds?.generation !== generation) {
+      this.#kinds = { generation, index: new KindIndex(this.#registry) };
+      this.#texts.paths.clear();
+      this.#texts.schemas.clear();
     }
     return this.#kinds.index;
   }
 
   #pathsText(definitions: readonly ResourceDefinition[], dialect: Dialect): string {
-    const items = definitions.flatMap(pathItemsOf);
-    const entries = items.map((item): [string, object] => [
-      item.path,
-      pathObject(item, (operation) => this.#messagesOf(item.definition, operation), dialect),
-    ]);
-    return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+    const texts = definitions.flatMap((definition) => this.#pathTextsOf(definition, dialect));
+    return `{${texts.sort().join(",")}}`;
+  }
+
+  #pathTextsOf(definition: ResourceDefinition, dialect: Dialect): readonly string[] {
+    const key = `${dialect} ${definition.schema.name}`;
+    const known = this.#texts.paths.get(key);
+    if (known !== undefined) return known;
+    const texts = pathItemsOf(definition).map((item) => {
+      const object = pathObject(item, (operation) => this.#messagesOf(definition, operation), dialect);
+      return `${JSON.stringify(item.path)}:${JSON.stringify(object)}`;
+    });
+    this.#texts.paths.set(key, texts);
+    return texts;
   }
 
   #messagesOf(definition: ResourceDefinition, operation: Operation): OperationMessages {
@@ -95,6 +136,13 @@ export class OpenApi {
   }
 
   #schemasText(definitions: readonly ResourceDefinition[], dialect: Dialect): string {
+    const texts = [...reachableMessages(this.#rootsOf(definitions)).values()].map((schema) =>
+      this.#schemaText(schema, dialect),
+    );
+    return `{${texts.sort().join(",")}}`;
+  }
+
+  #rootsOf(definitions: readonly ResourceDefinition[]): MessageSchema[] {
     const roots: MessageSchema[] = commonMessages.flatMap((name) => this.#registry.message(name) ?? []);
     for (const definition of definitions) {
       roots.push(definition.schema);
@@ -104,15 +152,17 @@ export class OpenApi {
         if (schema !== undefined) roots.push(schema);
       }
     }
-    const kinds = this.#kindIndex();
-    const texts = [...reachableMessages(roots).values()]
-      .map((schema): [string, MessageSchema] => [componentName(schema.name), schema])
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(
-        ([name, schema]) =>
-          `${JSON.stringify(name)}:${JSON.stringify(messageSchemaObject(schema, kinds.of(schema), dialect))}`,
-      );
-    return `{${texts.join(",")}}`;
+    return roots;
+  }
+
+  #schemaText(schema: MessageSchema, dialect: Dialect): string {
+    const key = `${dialect} ${schema.name}`;
+    const known = this.#texts.schemas.get(key);
+    if (known !== undefined) return known;
+    const object = messageSchemaObject(schema, this.#kindIndex().of(schema), dialect);
+    const text = `${JSON.stringify(componentName(schema.name))}:${JSON.stringify(object)}`;
+    this.#texts.schemas.set(key, text);
+    return text;
   }
 }
 
