@@ -73,7 +73,7 @@ export class TestNode {
 
   podNetwork(): PodNetwork {
     return new PodNetwork(
-      { run: this.machine.node(this.plan) },
+      { run: this.machine.node(this.plan), clock: realClock, log: silentLog },
       {
         installation: { binDir: path.join(this.cniDir, "bin"), reservationsDir: path.join(this.cniDir, "addresses") },
         network: { podCidr: this.plan.nodePodCidr, mtu: 1400 },
