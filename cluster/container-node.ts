@@ -9,12 +9,12 @@ import { buildPauseImage, buildTestImage, PAUSE_IMAGE_NAME } from "../node-agent
 import { ImageLoader, type LoadedImage } from "../node-agent/images/image-loader.ts";
 import { type ByteSource, memorySource } from "../node-agent/images/tar-archive.ts";
 import { installPlugins } from "../node-agent/network/install-plugins.ts";
+import { PodNetwork } from "../node-agent/network/pod-network.ts";
+import { uplinkMtu } from "../node-agent/network/uplink-mtu.ts";
 import { ContainerdInstance, readSnapshotter } from "../node-agent/runtime/cri/containerd-instance.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 
 const SOURCES = path.resolve(import.meta.dirname, "..");
-/** A veth carries whatever its ends agree on; this is what every outside link takes. */
-const POD_MTU = 1_500;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 export interface ContainerNodeParts {
@@ -30,6 +30,7 @@ export class ContainerNode {
   readonly #folder: string;
   readonly #stateDir: string;
   readonly #containerd: ContainerdInstance;
+  #podNetwork: PodNetwork | undefined;
 
   constructor(parts: ContainerNodeParts, dataDir: string, record: ClusterRecord) {
     this.#parts = parts;
@@ -52,20 +53,26 @@ export class ContainerNode {
     return this.#containerd.socketPath;
   }
 
+  /** Made by `start`: the plugins as the agent itself calls them. */
+  get podNetwork(): PodNetwork {
+    if (this.#podNetwork === undefined) throw new Error("the node has not been started");
+    return this.#podNetwork;
+  }
+
   /** The pod network's plugins first: containerd takes their configuration for "the network is ready". */
   async start(podCidr: string): Promise<void> {
     const cni = path.join(this.#folder, "cni");
-    installPlugins(
-      {
-        sourceDir: path.join(SOURCES, "cni-plugins"),
-        binDir: path.join(cni, "bin"),
-        confDir: path.join(cni, "net.d"),
-        reservationsDir: path.join(cni, "addresses"),
-        nodePath: process.execPath,
-        compileCacheDir: path.join(SOURCES, ".cache", "compile"),
-      },
-      { podCidr, mtu: POD_MTU },
-    );
+    const installation = {
+      sourceDir: path.join(SOURCES, "cni-plugins"),
+      binDir: path.join(cni, "bin"),
+      confDir: path.join(cni, "net.d"),
+      reservationsDir: path.join(cni, "addresses"),
+      nodePath: process.execPath,
+      compileCacheDir: path.join(SOURCES, ".cache", "compile"),
+    };
+    const network = { podCidr, mtu: await uplinkMtu(this.#parts.run) };
+    installPlugins(installation, network);
+    this.#podNetwork = new PodNetwork(this.#parts, { installation, network });
     await this.#containerd.start();
     await this.#withLoader(async (loader) => {
       if (!(await loader.has(PAUSE_IMAGE_NAME))) await loader.load(memorySource(buildPauseImage().archive));

@@ -94,7 +94,8 @@ export class LocalNodes implements Startable {
     const { network } = this.#options.record;
     if (network === undefined) throw new Error("a node with containers needs a network of its own");
     const rootDir = path.join(this.#options.folder, name);
-    const runtime = new CriRuntime({ clock, log: log.child({ node: name }) }, { socketPath: containers.socketPath });
+    const parts = { clock, log: log.child({ node: name }), network: containers.podNetwork };
+    const runtime = new CriRuntime(parts, { socketPath: containers.socketPath });
     const agent = await this.#agent(name, runtime, {
       machine: await readMachine(this.#options.folder),
       nodeIp: network.nodeAddress,

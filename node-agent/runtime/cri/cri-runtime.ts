@@ -12,6 +12,7 @@ import {
   RuntimeServiceDefinition,
 } from "../../../lib/gen/runtime/v1/api.ts";
 import { GrpcChannel, type ServiceClient } from "../../../lib/transport/grpc-client.ts";
+import type { PodNetwork } from "../../network/pod-network.ts";
 import {
   type ContainerSpec,
   type ContainerState,
@@ -35,6 +36,13 @@ import { containerConfig, sandboxConfig } from "./cri-requests.ts";
 import { openLogFile, removeLogFiles, rotateLogFile } from "./log-files.ts";
 import { Relist, type RuntimeLists } from "./relist.ts";
 
+export interface CriRuntimeComponents {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The plugins of the node's network, where the agent has installed them itself. */
+  readonly network?: PodNetwork;
+}
+
 export interface CriRuntimeOptions {
   readonly socketPath: string;
 }
@@ -48,14 +56,16 @@ const EXEC_MARGIN_MS = 5_000;
 /** Pods through CRI v1 on a unix socket (containerd, CRI-O). */
 export class CriRuntime implements Runtime {
   readonly #clock: Clock;
+  readonly #network: PodNetwork | undefined;
   readonly #channel: GrpcChannel;
   readonly #runtime: ServiceClient<typeof RuntimeServiceDefinition>;
   readonly #images: ServiceClient<typeof ImageServiceDefinition>;
   readonly #relist: Relist;
   #name = "containerd";
 
-  constructor(components: { clock: Clock; log: Log }, options: CriRuntimeOptions) {
+  constructor(components: CriRuntimeComponents, options: CriRuntimeOptions) {
     this.#clock = components.clock;
+    this.#network = components.network;
     this.#channel = new GrpcChannel({ target: `unix://${options.socketPath}` });
     this.#runtime = this.#channel.client(RuntimeServiceDefinition);
     this.#images = this.#channel.client(ImageServiceDefinition);
@@ -69,9 +79,11 @@ export class CriRuntime implements Runtime {
   async start(): Promise<void> {
     // A runtime that is away now is waited for by everything that asks it.
     await this.version().catch(() => undefined);
+    this.#network?.start(async () => (await this.#lists({})).sandboxes.map((sandbox) => sandbox.id));
   }
 
   async stop(): Promise<void> {
+    await this.#network?.stop();
     await this.#relist.stop();
     this.#channel.close();
   }
@@ -83,7 +95,10 @@ export class CriRuntime implements Runtime {
   }
 
   async health(): Promise<RuntimeHealth> {
-    const { status } = await translated(this.#runtime.status({ verbose: false }, READ));
+    const [{ status }, networkProblem] = await Promise.all([
+      translated(this.#runtime.status({ verbose: false }, READ)),
+      this.#network?.problem(),
+    ]);
     const conditions = status?.conditions ?? [];
     const find = (type: string) => conditions.find((condition) => condition.type === type);
     const problems = ["RuntimeReady", "NetworkReady"].flatMap((type) => {
@@ -91,9 +106,10 @@ export class CriRuntime implements Runtime {
       if (condition?.status === true) return [];
       return [`container runtime ${type}=false reason:${condition?.reason} message:${condition?.message}`];
     });
+    if (networkProblem !== undefined) problems.push(`network plugin ${networkProblem}`);
     return {
       runtimeReady: find("RuntimeReady")?.status === true,
-      networkReady: find("NetworkReady")?.status === true,
+      networkReady: find("NetworkReady")?.status === true && networkProblem === undefined,
       message: problems.join(", "),
     };
   }
