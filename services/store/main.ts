@@ -40,7 +40,12 @@ class StoreRole implements Startable {
       onFatal: () => process.exit(FATAL_EXIT_CODE),
     });
     this.#server = new StoreServer({ store: this.#store, log: this.#log }, this.#options);
-    await this.#server.start();
+    try {
+      await this.#server.start();
+    } catch (error) {
+      await this.#store.close();
+      throw error;
+    }
     this.#options.listening(this.#server.address);
   }
 

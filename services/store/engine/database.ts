@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { IndexEntry } from "./key-index.ts";
@@ -142,7 +142,7 @@ export class Database {
 }
 
 function open(dataDir: string | undefined, identityIfNew: StoreIdentity): DatabaseSync {
-  if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (dataDir !== undefined) makeFile(dataDir);
   const sqlite = new DatabaseSync(dataDir === undefined ? ":memory:" : join(dataDir, DATABASE_FILE));
   try {
     // The exclusive lock is what keeps a second process out; it goes with the process, however that ends.
@@ -174,6 +174,14 @@ function open(dataDir: string | undefined, identityIfNew: StoreIdentity): Databa
     }
     throw error;
   }
+}
+
+/** For the owner only; SQLite gives its log the mode of the file. */
+function makeFile(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, DATABASE_FILE);
+  // Never opened when it exists: closing it again would drop the lock of a store open in this process.
+  if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
 }
 
 /** Copies that a crash has cut off. Only who holds the lock may take them away. */

@@ -1,5 +1,6 @@
 import { StoreError } from "../../../lib/store/store.ts";
 import { compacted, futureRevision, leaseExists, leaseNotFound, noSpace } from "../store-errors.ts";
+import { keyBytes } from "./bytes.ts";
 import { Compactor } from "./compactor.ts";
 import { Database } from "./database.ts";
 import { Failpoint } from "./failpoint.ts";
@@ -163,7 +164,7 @@ export class Engine {
         return undefined;
       }
       case "leaseKeys":
-        return state.keysOfLease(call.request.id);
+        return state.keysOfLease(call.request.id).map(keyBytes);
       case "keepPrevious":
         this.#keepPrevious = true;
         return undefined;
