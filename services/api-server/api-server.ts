@@ -3,14 +3,23 @@ import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
+import { Discovery } from "../../lib/resource/discovery/discovery.ts";
 import type { Registry } from "../../lib/resource/registry.ts";
 import type { Store } from "../../lib/store/store.ts";
+import { Authenticator } from "./auth/authenticator.ts";
 import { AUTHENTICATED, SYSTEM_MASTERS } from "./auth/authorizer.ts";
 import { InMemoryClient } from "./client/in-memory-client.ts";
 import { bootstrap } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
+import { Answers } from "./rest/answers.ts";
+import { Dispatcher } from "./rest/dispatcher.ts";
+import { Health } from "./rest/health.ts";
+import { ApiMetrics } from "./rest/metrics.ts";
+import { ResourceHandler } from "./rest/resource-handler.ts";
 import { RestServer } from "./rest/rest-server.ts";
+import { SystemHandler } from "./rest/system-handler.ts";
+import { PodLog } from "./subresources/pod-log.ts";
 
 export interface ApiServerComponents {
   /** Belongs to the caller, who closes it after `stop`. */
@@ -24,6 +33,8 @@ export interface ApiServerComponents {
 export interface ApiServerOptions {
   /** An address (port 0: a free one), or a listening socket that was inherited. */
   readonly listen: { readonly host: string; readonly port: number } | { readonly fd: number };
+  /** Host and port as clients reach it, for discovery. */
+  readonly serverAddress?: string;
   readonly tls: { readonly certPem: string; readonly keyPem: string };
   /** Signs the certificates of clients. */
   readonly clientCaPem: string;
@@ -40,33 +51,53 @@ const SELF: Identity = { user: "system:apiserver", groups: [SYSTEM_MASTERS, AUTH
 
 /** The Kubernetes API: REST over HTTPS, gRPC `Resources` and, for roles in this process, `clientFor`. */
 export class ApiServer implements Startable {
-  readonly #components: ApiServerComponents;
-  readonly #options: ApiServerOptions;
   readonly #built: BuiltCore;
-  #rest: RestServer | undefined;
+  readonly #health: Health;
+  readonly #podLog: PodLog;
+  readonly #rest: RestServer;
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
-    this.#components = components;
-    this.#options = options;
+    const { store, registry, clock, random, log } = components;
     this.#built = buildCore(components, { serviceAccount: options.serviceAccount });
+    this.#health = new Health({ store, cache: this.#built.cache, clock });
+    this.#podLog = new PodLog({ reads: this.#built.reads, log }, options.kubelet);
+    const metrics = new ApiMetrics(this.#built.cache);
+    const answers = new Answers({ codec: this.#built.codec, statusCodec: this.#built.statusCodec, clock });
+    const authenticator = new Authenticator(this.#built.tokens);
+    const discovery = new Discovery(registry, { serverAddress: options.serverAddress ?? "" });
+    const system = new SystemHandler({
+      answers,
+      authorizers: this.#built.authorizers,
+      discovery,
+      health: this.#health,
+      metrics,
+    });
+    const resources = new ResourceHandler({ ...this.#built, answers, podLog: this.#podLog, clock });
+    const dispatcher = new Dispatcher({ authenticator, resources, system, answers, metrics, clock, random, log });
+    this.#rest = new RestServer({ dispatcher, clock, log }, options);
   }
 
   /** Resolves when the caches are filled, the first objects exist and the port is open. */
   async start(): Promise<void> {
-    await this.#built.cache.start();
+    const { cache } = this.#built;
+    await cache.start();
     await bootstrap(this.clientFor(SELF));
-    this.#rest = new RestServer({ ...this.#components, built: this.#built }, this.#options);
+    this.#health.bootstrapped();
     await this.#rest.start();
   }
 
+  /** Says that it is not ready, ends watches cleanly, lets running requests end, and closes. */
   async stop(): Promise<void> {
-    await this.#rest?.stop();
+    this.#health.stopping();
+    this.#built.watcher.endAll();
+    await this.#rest.stop();
+    this.#podLog.close();
     await this.#built.cache.stop();
   }
 
   /** Where REST listens; after `start`. */
   get port(): number {
-    return this.#rest?.port ?? 0;
+    return this.#rest.port;
   }
 
   /** The API as `identity` in this process: same rights, same rules, no bytes in between. */

@@ -55,6 +55,7 @@ export interface BuiltCore {
   readonly committer: Committer;
   readonly machinery: LibMachinery;
   readonly reader: Reader;
+  readonly reads: CachedReads;
   readonly watcher: Watcher;
   readonly tokens: ServiceAccountTokens;
 }

@@ -72,6 +72,11 @@ export class ResourceCore {
     return { code: 200, view: viewOf(cached, target.kind) };
   }
 
+  /** The object of a target, whose subresource the caller has authorized. */
+  async find(target: Target): Promise<KubeObject> {
+    return (await this.#parts.reader.get(target, "")).object(target.kind);
+  }
+
   async list(target: Target, request: ListRequest, call: Call): Promise<ListAnswer> {
     this.authorize("list", target, call);
     return await this.#parts.reader.list(target, request);

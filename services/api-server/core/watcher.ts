@@ -29,12 +29,20 @@ export class Watcher {
   readonly #clock: Clock;
 
   readonly #random: Random;
+  readonly #pulses = new Set<Pulse>();
+  #isClosed = false;
 
   constructor(components: { cache: WatchCache; reader: Reader; clock: Clock; random: Random }) {
     this.#cache = components.cache;
     this.#random = components.random;
     this.#reader = components.reader;
     this.#clock = components.clock;
+  }
+
+  /** Ends every watch as if its time were over; those that are asked for later end at once. */
+  endAll(): void {
+    this.#isClosed = true;
+    for (const pulse of this.#pulses) pulse.end();
   }
 
   /** Refuses what cannot be watched before the first item; the iteration ends by itself or when `signal` is aborted. */
@@ -71,6 +79,8 @@ export class Watcher {
     const lifeSeconds =
       request.timeoutSeconds > 0 ? request.timeoutSeconds : MIN_LIFE_SECONDS * (1 + this.#random.float());
     const pulse = new Pulse(this.#clock, cache, signal, lifeSeconds * 1000);
+    this.#pulses.add(pulse);
+    if (this.#isClosed) pulse.end();
     try {
       for (let index = 0; index < start.initial.length; index += BATCH_SIZE) {
         yield start.initial.slice(index, index + BATCH_SIZE).map((object) => ({ type: "ADDED", object }));
@@ -98,6 +108,7 @@ export class Watcher {
         await pulse.wait(request.allowBookmarks ? bookmarkAtMs - nowMs : undefined);
       }
     } finally {
+      this.#pulses.delete(pulse);
       pulse.stop();
     }
   }
@@ -147,6 +158,10 @@ class Pulse {
     this.#unsubscribe = cache.subscribe(() => this.#notify());
     this.#end = clock.after(lifeMs, this.#finish);
     signal.addEventListener("abort", this.#finish, { once: true });
+  }
+
+  end(): void {
+    this.#finish();
   }
 
   get ended(): boolean {

@@ -49,6 +49,11 @@ export class Exchange {
     if (!this.response.headersSent) this.response.setHeader(name, value);
   }
 
+  /** HTTP/2 has no such headers. */
+  setHeaderOfHttp1(name: string, value: string): void {
+    if (this.request.httpVersionMajor === 1) this.setHeader(name, value);
+  }
+
   /** The whole body; refuses a large or a slow one. */
   async body(clock: Clock): Promise<Uint8Array> {
     const declared = Number(this.headers["content-length"] ?? 0);

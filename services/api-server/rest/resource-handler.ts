@@ -1,9 +1,11 @@
+import { pipeline } from "node:stream/promises";
 import type { Clock } from "../../../lib/core/clock.ts";
 import { methodNotSupported, pageNotFound, unsupportedMediaType } from "../../../lib/core/status-error.ts";
 import type { KindTable } from "../core/kind-table.ts";
 import type { Body, Call, Identity, PatchBody, RequestVerb, Target } from "../core/request.ts";
 import type { ResourceCore } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
+import type { PodLog } from "../subresources/pod-log.ts";
 import type { Answers } from "./answers.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Accepted, negotiate, parseClause } from "./negotiation.ts";
@@ -16,6 +18,7 @@ export interface ResourceHandlerComponents {
   readonly kinds: KindTable;
   readonly answers: Answers;
   readonly statusCodec: StatusCodec;
+  readonly podLog: PodLog;
   readonly clock: Clock;
 }
 
@@ -50,6 +53,15 @@ export class ResourceHandler {
     }
   }
 
+  serves(path: ResourcePath): boolean {
+    return this.#components.kinds.find(path.group, path.version, path.resource) !== undefined;
+  }
+
+  hasSubresource(path: ResourcePath): boolean {
+    const kind = this.#components.kinds.find(path.group, path.version, path.resource);
+    return kind?.definition.subresources.some(({ name }) => name === path.subresource) ?? false;
+  }
+
   async handle(exchange: Exchange, path: ResourcePath, identity: Identity): Promise<void> {
     const target = this.targetOf(path);
     const verb = this.verbOf(exchange, path);
@@ -63,6 +75,7 @@ export class ResourceHandler {
     const { core, answers } = this.#components;
     switch (verb) {
       case "get": {
+        if (target.subresource === "log") return await this.#log(exchange, target, call);
         const accepted = acceptedOf(exchange, target);
         const answer = await core.get(target, exchange.query.get("resourceVersion") ?? "", call);
         return await answers.object(exchange, answer, accepted);
@@ -105,6 +118,22 @@ export class ResourceHandler {
       { kind: target.kind, accepted: { ...accepted, format }, exchange },
     );
     await stream.write(items);
+  }
+
+  async #log(exchange: Exchange, target: Target, call: Call): Promise<void> {
+    const { core, podLog } = this.#components;
+    core.authorize("get", target, call);
+    const pod = await core.find(target);
+    const source = await podLog.open(target, pod, exchange.query, call.signal);
+    const response = exchange.response as import("node:http").ServerResponse;
+    response.setHeader("content-type", "text/plain");
+    response.writeHead(200);
+    if (source === undefined) {
+      response.end();
+      return;
+    }
+    response.flushHeaders();
+    await pipeline(source, response);
   }
 
   async #write(exchange: Exchange, target: Target, verb: "create" | "update" | "patch", call: Call): Promise<void> {

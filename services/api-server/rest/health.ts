@@ -1,0 +1,97 @@
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { Store } from "../../../lib/store/store.ts";
+import type { WatchCache } from "../cache/watch-cache.ts";
+
+/** One named condition; `undefined` is good, a text says for the log what is not. */
+interface HealthCheck {
+  readonly name: string;
+  readonly trees: readonly ("healthz" | "livez" | "readyz")[];
+  run(): Promise<string | undefined> | string | undefined;
+}
+
+export interface HealthAnswer {
+  readonly code: number;
+  readonly text: string;
+}
+
+const STORE_TIMEOUT_MS = 2000;
+const ALL = ["healthz", "livez", "readyz"] as const;
+
+/** `/healthz`, `/livez` and `/readyz`, in upstream's words. */
+export class Health {
+  readonly #checks: readonly HealthCheck[];
+  #isStopping = false;
+  #isBootstrapped = false;
+
+  constructor(components: { store: Store; cache: WatchCache; clock: Clock }) {
+    const { store, cache, clock } = components;
+    this.#checks = [
+      { name: "ping", trees: ALL, run: () => undefined },
+      { name: "etcd", trees: ALL, run: () => storeAnswers(store, clock) },
+      {
+        name: "informer-sync",
+        trees: ["readyz"],
+        run: () => (cache.synced ? undefined : "the watch caches are not filled yet"),
+      },
+      {
+        name: "poststarthook/bootstrap",
+        trees: ALL,
+        run: () => (this.#isBootstrapped ? undefined : "the first objects are not there yet"),
+      },
+      { name: "shutdown", trees: ["readyz"], run: () => (this.#isStopping ? "the server is stopping" : undefined) },
+    ];
+  }
+
+  bootstrapped(): void {
+    this.#isBootstrapped = true;
+  }
+
+  /** From now on `/readyz` says no, so that nobody sends new requests here. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  /** `path` without the leading slash: `readyz`, `livez/etcd`; undefined where there is no such check. */
+  async answer(path: string, query: URLSearchParams): Promise<HealthAnswer | undefined> {
+    const [tree = "", ...rest] = path.split("/");
+    const inTree = this.#checks.filter((check) => (check.trees as readonly string[]).includes(tree));
+    if (inTree.length === 0) return undefined;
+    if (rest.length > 0) {
+      const check = inTree.find(({ name }) => name === rest.join("/"));
+      if (check === undefined) return undefined;
+      const problem = await check.run();
+      return problem === undefined
+        ? { code: 200, text: "ok" }
+        : { code: 500, text: `internal server error: ${problem}\n` };
+    }
+    const excluded = new Set(query.getAll("exclude"));
+    const lines: string[] = [];
+    let isGood = true;
+    for (const check of inTree) {
+      if (excluded.has(check.name)) {
+        lines.push(`[+]${check.name} excluded: ok`);
+        continue;
+      }
+      const problem = await check.run();
+      isGood &&= problem === undefined;
+      lines.push(problem === undefined ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld`);
+    }
+    if (!isGood) return { code: 500, text: `${lines.join("\n")}\n${tree} check failed\n` };
+    return { code: 200, text: query.has("verbose") ? `${lines.join("\n")}\n${tree} check passed\n` : "ok" };
+  }
+}
+
+async function storeAnswers(store: Store, clock: Clock): Promise<string | undefined> {
+  const late = new AbortController();
+  const timeout = clock.sleep(STORE_TIMEOUT_MS, late.signal).then(
+    () => "the store does not answer in time",
+    () => undefined,
+  );
+  const asked = store.range({ key: Buffer.from("/registry/health"), countOnly: true }).then(
+    () => undefined,
+    () => "the store does not answer",
+  );
+  const problem = await Promise.race([asked, timeout]);
+  late.abort();
+  return problem;
+}

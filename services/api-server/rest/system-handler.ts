@@ -1,0 +1,105 @@
+import { notAcceptable, pageNotFound } from "../../../lib/core/status-error.ts";
+import type { Discovery } from "../../../lib/resource/discovery/discovery.ts";
+import type { AuthorizerList } from "../auth/authorizer.ts";
+import type { Identity } from "../core/request.ts";
+import type { Answers } from "./answers.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Health } from "./health.ts";
+import type { ApiMetrics } from "./metrics.ts";
+
+export interface SystemHandlerComponents {
+  readonly answers: Answers;
+  readonly authorizers: AuthorizerList;
+  readonly discovery: Discovery;
+  readonly health: Health;
+  readonly metrics: ApiMetrics;
+}
+
+/** The release of Kubernetes whose API this is. */
+const VERSION = {
+  major: "1",
+  minor: "36",
+  gitVersion: "v1.36.3+keelson",
+  gitCommit: "",
+  gitTreeState: "clean",
+  buildDate: "2026-01-01T00:00:00Z",
+  goVersion: "",
+  compiler: "",
+  platform: `linux/${process.arch === "x64" ? "amd64" : process.arch}`,
+};
+
+/** Trees that anybody may see (KEP-4633). */
+const OPEN_TREES = ["healthz", "livez", "readyz", "version"];
+
+/** Everything that is no resource: discovery, OpenAPI, version, health, metrics. */
+export class SystemHandler {
+  readonly #components: SystemHandlerComponents;
+
+  constructor(components: SystemHandlerComponents) {
+    this.#components = components;
+  }
+
+  isOpen(path: string): boolean {
+    return OPEN_TREES.includes(path.split("/")[1] ?? "");
+  }
+
+  async handle(exchange: Exchange, path: string, identity: Identity): Promise<void> {
+    const { answers, authorizers, health, metrics } = this.#components;
+    if (!this.isOpen(path)) {
+      const verb = exchange.method === "GET" ? "get" : exchange.method.toLowerCase();
+      const nothing = { group: "", resource: "", subresource: "", namespace: "", name: "" };
+      authorizers.check({ identity, verb, path, ...nothing });
+    }
+    if (exchange.method !== "GET" && exchange.method !== "HEAD") throw pageNotFound();
+    if (path === "/version") return await answers.json(exchange, JSON.stringify(VERSION, undefined, 2));
+    if (path === "/metrics") {
+      return await answers.bytes(exchange, 200, metrics.contentType, Buffer.from(await metrics.text()));
+    }
+    if (path === "/") return await answers.json(exchange, JSON.stringify({ paths: this.#paths() }));
+    const healthAnswer = await health.answer(path.slice(1), exchange.query);
+    if (healthAnswer !== undefined) {
+      return await answers.bytes(
+        exchange,
+        healthAnswer.code,
+        "text/plain; charset=utf-8",
+        Buffer.from(healthAnswer.text),
+      );
+    }
+    await this.#document(exchange, path);
+  }
+
+  async #document(exchange: Exchange, path: string): Promise<void> {
+    const accept = exchange.headers.accept ?? "";
+    const document = this.#components.discovery.answer(path, accept);
+    if (document === undefined) throw pageNotFound();
+    if (accept !== "" && !/(application|\*)\/(json|\*)/.test(accept)) throw notAcceptable(["application/json"]);
+    exchange.setHeader("vary", "Accept");
+    exchange.setHeader("etag", document.etag);
+    await this.#sendDocument(exchange, document.etag, document.contentType, document.body);
+  }
+
+  async #sendDocument(exchange: Exchange, etag: string, contentType: string, body: Uint8Array): Promise<void> {
+    if (exchange.headers["if-none-match"] === etag) {
+      const response = exchange.response as import("node:http").ServerResponse;
+      response.writeHead(304);
+      response.end();
+      return;
+    }
+    await this.#components.answers.bytes(exchange, 200, contentType, body);
+  }
+
+  #paths(): string[] {
+    return [
+      "/api",
+      "/api/v1",
+      "/apis",
+      "/healthz",
+      "/livez",
+      "/metrics",
+      "/openapi/v2",
+      "/openapi/v3",
+      "/readyz",
+      "/version",
+    ];
+  }
+}
