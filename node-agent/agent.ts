@@ -1,10 +1,10 @@
 import type { ApiClient } from "../lib/client/api-client.ts";
+import { EventRecorder } from "../lib/controller/event-recorder.ts";
 import type { Clock, Timer } from "../lib/core/clock.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
 import type { Pod } from "../lib/gen/k8s/core/v1.ts";
-import { ApiEventRecorder } from "./events/event-recorder.ts";
 import { PodEvents } from "./events/pod-events.ts";
 import type { Machine } from "./node/machine.ts";
 import { NodeLease } from "./node/node-lease.ts";
@@ -73,7 +73,7 @@ const HOUSEKEEPING_MS = 30_000;
 export class NodeAgent implements Startable {
   readonly #components: NodeAgentComponents;
   readonly #options: NodeAgentOptions;
-  readonly #recorder: ApiEventRecorder;
+  readonly #recorder: EventRecorder;
   readonly #source: ApiPodSource;
   readonly #statuses: StatusWriter;
   readonly #volumes: Volumes;
@@ -90,11 +90,8 @@ export class NodeAgent implements Startable {
     const { api, runtime, clock, random, log } = components;
     this.#components = components;
     this.#options = options;
-    this.#recorder = new ApiEventRecorder(
-      { api, clock, random, log },
-      { component: "kubelet", host: options.nodeName },
-    );
-    this.#source = new ApiPodSource({ api, clock, log }, { nodeName: options.nodeName });
+    this.#recorder = new EventRecorder({ api, clock, log }, { component: "kubelet", host: options.nodeName });
+    this.#source = new ApiPodSource({ api, clock, random, log }, { nodeName: options.nodeName });
     this.#statuses = new StatusWriter({ api, clock, log });
     const events = new PodEvents(this.#recorder);
     const runner = options.simulated ? new SimulatedProbeRunner(runtime) : new HostProbeRunner(runtime);
@@ -128,6 +125,7 @@ export class NodeAgent implements Startable {
   async start(): Promise<void> {
     const { runtime } = this.#components;
     await runtime.start();
+    await this.#recorder.start();
     await this.#server?.start();
     this.#unwatch = runtime.watch((uid) => this.#workers.wake(uid));
     // Pods first: what runs must be looked after also where the Node object cannot be written.
@@ -148,7 +146,7 @@ export class NodeAgent implements Startable {
     await this.#workers.stop();
     this.#prober.stop();
     await this.#statuses.stop();
-    await this.#recorder.flush();
+    await this.#recorder.stop();
     await this.#server?.stop();
     await this.#components.runtime.stop();
   }

@@ -1,5 +1,5 @@
+import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import type { Container, ObjectReference, Pod } from "../../lib/gen/k8s/core/v1.ts";
-import type { EventRecorder } from "./event-recorder.ts";
 
 /** Records events about one pod, or one of its containers. */
 export class PodEvents {

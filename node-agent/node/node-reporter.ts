@@ -1,11 +1,11 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
+import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { OBJECT_MODIFIED, StatusError } from "../../lib/core/status-error.ts";
 import type { Node, NodeStatus } from "../../lib/gen/k8s/core/v1.ts";
 import { nodes } from "../../lib/gen/k8s/resources.ts";
-import type { EventRecorder } from "../events/event-recorder.ts";
 import type { Runtime, RuntimeHealth, RuntimeVersion } from "../runtime/runtime.ts";
 import type { Machine } from "./machine.ts";
 import { type NodeFacts, type NodeIdentity, newNode, nodeLabels, nodeStatusOf } from "./node-object.ts";
