@@ -4,6 +4,7 @@ import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { Discovery } from "../../lib/resource/discovery/discovery.ts";
+import { OpenApi } from "../../lib/resource/openapi/openapi.ts";
 import type { Registry } from "../../lib/resource/registry.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Authenticator } from "./auth/authenticator.ts";
@@ -18,7 +19,7 @@ import { Health } from "./rest/health.ts";
 import { ApiMetrics } from "./rest/metrics.ts";
 import { ResourceHandler } from "./rest/resource-handler.ts";
 import { RestServer } from "./rest/rest-server.ts";
-import { SystemHandler } from "./rest/system-handler.ts";
+import { SystemHandler, VERSION } from "./rest/system-handler.ts";
 import { PodLog } from "./subresources/pod-log.ts";
 
 export interface ApiServerComponents {
@@ -71,6 +72,7 @@ export class ApiServer implements Startable {
       discovery,
       health: this.#health,
       metrics,
+      openApi: new OpenApi(registry, { version: VERSION.gitVersion }),
     });
     const resources = new ResourceHandler({ ...this.#built, answers, podLog: this.#podLog, clock });
     const dispatcher = new Dispatcher({ authenticator, resources, system, answers, metrics, clock, random, log });

@@ -1,5 +1,7 @@
 import { notAcceptable, pageNotFound } from "../../../lib/core/status-error.ts";
 import type { Discovery } from "../../../lib/resource/discovery/discovery.ts";
+import type { Document } from "../../../lib/resource/document.ts";
+import type { OpenApi } from "../../../lib/resource/openapi/openapi.ts";
 import type { AuthorizerList } from "../auth/authorizer.ts";
 import type { Identity } from "../core/request.ts";
 import type { Answers } from "./answers.ts";
@@ -13,10 +15,11 @@ export interface SystemHandlerComponents {
   readonly discovery: Discovery;
   readonly health: Health;
   readonly metrics: ApiMetrics;
+  readonly openApi: OpenApi;
 }
 
 /** The release of Kubernetes whose API this is. */
-const VERSION = {
+export const VERSION = {
   major: "1",
   minor: "36",
   gitVersion: "v1.36.3+keelson",
@@ -70,12 +73,25 @@ export class SystemHandler {
 
   async #document(exchange: Exchange, path: string): Promise<void> {
     const accept = exchange.headers.accept ?? "";
-    const document = this.#components.discovery.answer(path, accept);
+    const document = this.#components.discovery.answer(path, accept) ?? this.#openApi(path);
     if (document === undefined) throw pageNotFound();
     if (accept !== "" && !/(application|\*)\/(json|\*)/.test(accept)) throw notAcceptable(["application/json"]);
     exchange.setHeader("vary", "Accept");
     exchange.setHeader("etag", document.etag);
     await this.#sendDocument(exchange, document.etag, document.contentType, document.body);
+  }
+
+  #openApi(path: string): (Document & { readonly contentType: string }) | undefined {
+    const { openApi } = this.#components;
+    const document =
+      path === "/openapi/v2"
+        ? openApi.v2()
+        : path === "/openapi/v3"
+          ? openApi.index()
+          : path.startsWith("/openapi/v3/")
+            ? openApi.groupVersion(path.slice("/openapi/v3/".length))
+            : undefined;
+    return document === undefined ? undefined : { ...document, contentType: "application/json" };
   }
 
   async #sendDocument(exchange: Exchange, etag: string, contentType: string, body: Uint8Array): Promise<void> {
