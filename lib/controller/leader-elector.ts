@@ -71,7 +71,7 @@ export class LeaderElector implements Startable {
     const { signal } = this.stopper;
     while (!signal.aborted) {
       if (await this.attempt()) await this.term();
-      else await this.pause();
+      if (!signal.aborted) await this.pause();
     }
   }
 
