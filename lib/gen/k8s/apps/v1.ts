@@ -10,8 +10,9 @@ export interface ControllerRevision {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
-  /** An object of any kind, kept as it was written. */
+  /** The state, as its controller wrote it. */
   data?: RawJson;
+  /** Counts the states; the higher, the newer. */
   revision?: Int64;
 }
 
@@ -30,7 +31,9 @@ export interface DaemonSet {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a DaemonSet. */
   spec?: DaemonSetSpec;
+  /** What was last seen of a DaemonSet. */
   status?: DaemonSetStatus;
 }
 
@@ -43,47 +46,71 @@ export interface DaemonSetList {
   items?: DaemonSet[];
 }
 
+/** What is wanted of a DaemonSet. */
 export interface DaemonSetSpec {
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** The labels of its pods; cannot change, and the template must have them. */
   selector?: LabelSelector;
-  /** What pods made from a template look like. */
+  /** What its pods look like. */
   template?: PodTemplateSpec;
+  /** How old pods are replaced by new ones. */
   updateStrategy?: DaemonSetUpdateStrategy;
+  /** Seconds that a pod must be ready for to count as available. */
   minReadySeconds?: number;
+  /** How many old templates are kept to go back to. */
   revisionHistoryLimit?: number;
 }
 
+/** What was last seen of a DaemonSet. */
 export interface DaemonSetStatus {
+  /** Nodes that run a pod of it and should. */
   currentNumberScheduled?: number;
+  /** Nodes that run a pod of it and should not. */
   numberMisscheduled?: number;
+  /** Nodes that should run a pod of it. */
   desiredNumberScheduled?: number;
+  /** Nodes whose pod is ready. */
   numberReady?: number;
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Nodes whose pod has the present template. */
   updatedNumberScheduled?: number;
+  /** Nodes whose pod has been ready long enough. */
   numberAvailable?: number;
+  /** Nodes that lack such a pod. */
   numberUnavailable?: number;
+  /** How often a name for a ControllerRevision was taken. */
   collisionCount?: number;
+  /** Single aspects of its state. */
   conditions?: DaemonSetCondition[];
 }
 
+/** How the pods of a DaemonSet are replaced. */
 export interface DaemonSetUpdateStrategy {
+  /** RollingUpdate replaces them by and by; OnDelete when somebody deletes them. */
   type?: string;
+  /** Settings of RollingUpdate. */
   rollingUpdate?: RollingUpdateDaemonSet;
 }
 
+/** Settings of a rolling update. */
 export interface RollingUpdateDaemonSet {
-  /** A number or a string: a port or its name, a count or a percentage. */
+  /** How many pods may be lacking meanwhile, as a number or a percentage. */
   maxUnavailable?: number | string;
-  /** A number or a string: a port or its name, a count or a percentage. */
+  /** How many nodes may run an old and a new pod meanwhile, as a number or a percentage. */
   maxSurge?: number | string;
 }
 
+/** One aspect of a DaemonSet's state. */
 export interface DaemonSetCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -143,6 +170,7 @@ export interface DeploymentStatus {
   availableReplicas?: number;
   /** Pods that are lacking. */
   unavailableReplicas?: number;
+  /** Pods that are ending. */
   terminatingReplicas?: number;
   /** Single aspects of its state. */
   conditions?: DeploymentCondition[];
@@ -166,14 +194,19 @@ export interface RollingUpdateDeployment {
   maxSurge?: number | string;
 }
 
+/** One aspect of a deployment's state. */
 export interface DeploymentCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When it was last looked at. */
   lastUpdateTime?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -221,6 +254,7 @@ export interface ReplicaSetStatus {
   readyReplicas?: number;
   /** Pods that have been ready long enough. */
   availableReplicas?: number;
+  /** Pods that are ending. */
   terminatingReplicas?: number;
   /** The generation that the status is about. */
   observedGeneration?: Int64;
@@ -228,12 +262,17 @@ export interface ReplicaSetStatus {
   conditions?: ReplicaSetCondition[];
 }
 
+/** One aspect of a ReplicaSet's state. */
 export interface ReplicaSetCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -243,7 +282,9 @@ export interface StatefulSet {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a StatefulSet. */
   spec?: StatefulSetSpec;
+  /** What was last seen of a StatefulSet. */
   status?: StatefulSetStatus;
 }
 
@@ -256,61 +297,96 @@ export interface StatefulSetList {
   items?: StatefulSet[];
 }
 
+/** What is wanted of a StatefulSet. */
 export interface StatefulSetSpec {
+  /** How many pods. */
   replicas?: number;
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** The labels of its pods; the template must have them. */
   selector?: LabelSelector;
-  /** What pods made from a template look like. */
+  /** What its pods look like. */
   template?: PodTemplateSpec;
-  /** The wish for a piece of storage. */
+  /** Claims that each pod gets for itself, and keeps. */
   volumeClaimTemplates?: PersistentVolumeClaim[];
+  /** The headless service that gives its pods their names. */
   serviceName?: string;
+  /** OrderedReady starts and ends pods one after another; Parallel all at once. */
   podManagementPolicy?: string;
+  /** How old pods are replaced by new ones. */
   updateStrategy?: StatefulSetUpdateStrategy;
+  /** How many old templates are kept to go back to. */
   revisionHistoryLimit?: number;
+  /** Seconds that a pod must be ready for to count as available. */
   minReadySeconds?: number;
+  /** What becomes of the claims of pods that go. */
   persistentVolumeClaimRetentionPolicy?: StatefulSetPersistentVolumeClaimRetentionPolicy;
+  /** How its pods are numbered. */
   ordinals?: StatefulSetOrdinals;
 }
 
+/** What was last seen of a StatefulSet. */
 export interface StatefulSetStatus {
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Pods that are there. */
   replicas?: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods of the revision before. */
   currentReplicas?: number;
+  /** Pods of the present revision. */
   updatedReplicas?: number;
+  /** The revision before. */
   currentRevision?: string;
+  /** The present revision. */
   updateRevision?: string;
+  /** How often a name for a ControllerRevision was taken. */
   collisionCount?: number;
+  /** Single aspects of its state. */
   conditions?: StatefulSetCondition[];
+  /** Pods that have been ready long enough. */
   availableReplicas?: number;
 }
 
+/** How the pods of a StatefulSet are replaced. */
 export interface StatefulSetUpdateStrategy {
+  /** RollingUpdate replaces them from the last to the first; OnDelete when somebody deletes them. */
   type?: string;
+  /** Settings of RollingUpdate. */
   rollingUpdate?: RollingUpdateStatefulSetStrategy;
 }
 
+/** What becomes of claims: Retain or Delete. */
 export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
+  /** When the StatefulSet is deleted. */
   whenDeleted?: string;
+  /** When there are to be fewer pods. */
   whenScaled?: string;
 }
 
+/** How pods are numbered. */
 export interface StatefulSetOrdinals {
+  /** The first number. */
   start?: number;
 }
 
+/** Settings of a rolling update. */
 export interface RollingUpdateStatefulSetStrategy {
+  /** Pods with a lower number stay as they are. */
   partition?: number;
-  /** A number or a string: a port or its name, a count or a percentage. */
+  /** How many pods may be lacking meanwhile, as a number or a percentage. */
   maxUnavailable?: number | string;
 }
 
+/** One aspect of a StatefulSet's state. */
 export interface StatefulSetCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }

@@ -8,26 +8,41 @@ export interface TokenReview {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** The token in question. */
   spec?: TokenReviewSpec;
+  /** What is known of the token. */
   status?: TokenReviewStatus;
 }
 
+/** The token in question. */
 export interface TokenReviewSpec {
+  /** The token. */
   token?: string;
+  /** Who wants to accept it; the API server when empty. */
   audiences?: string[];
 }
 
+/** What is known of the token. */
 export interface TokenReviewStatus {
+  /** It belongs to somebody. */
   authenticated?: boolean;
+  /** Who that is. */
   user?: UserInfo;
+  /** Those of the audiences that it was made for. */
   audiences?: string[];
+  /** Why it could not be checked. */
   error?: string;
 }
 
+/** Who somebody is. */
 export interface UserInfo {
+  /** The name. */
   username?: string;
+  /** The identity, which a later user of the same name does not have. */
   uid?: string;
+  /** Groups that the user is in. */
   groups?: string[];
+  /** What else the authenticator knows. */
   extra?: Record<string, string[]>;
 }
 
@@ -37,10 +52,13 @@ export interface SelfSubjectReview {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** Who the caller is. */
   status?: SelfSubjectReviewStatus;
 }
 
+/** Who the caller is. */
 export interface SelfSubjectReviewStatus {
+  /** The caller as the server sees it. */
   userInfo?: UserInfo;
 }
 
@@ -52,6 +70,7 @@ export interface TokenRequest {
   metadata?: ObjectMeta;
   /** What the token is for. */
   spec?: TokenRequestSpec;
+  /** The token that was made. */
   status?: TokenRequestStatus;
 }
 
@@ -65,15 +84,22 @@ export interface TokenRequestSpec {
   boundObjectRef?: BoundObjectReference;
 }
 
+/** The token that was made. */
 export interface TokenRequestStatus {
+  /** The token. */
   token?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** Until when it holds. */
   expirationTimestamp?: string;
 }
 
+/** An object whose end is the end of a token. */
 export interface BoundObjectReference {
+  /** Pod, Node or Secret. */
   kind?: string;
+  /** Its group and version. */
   apiVersion?: string;
+  /** Its name. */
   name?: string;
+  /** Its identity. */
   uid?: string;
 }

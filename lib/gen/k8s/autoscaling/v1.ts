@@ -7,15 +7,22 @@ export interface Scale {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a scale. */
   spec?: ScaleSpec;
+  /** What was last seen of a scale. */
   status?: ScaleStatus;
 }
 
+/** What is wanted of a scale. */
 export interface ScaleSpec {
+  /** How many replicas there should be. */
   replicas?: number;
 }
 
+/** What was last seen of a scale. */
 export interface ScaleStatus {
+  /** How many there are. */
   replicas?: number;
+  /** Selects their pods, as text. */
   selector?: string;
 }

@@ -5,31 +5,39 @@ import type { Condition, LabelSelector, ListMeta, ObjectMeta, OwnerReference } f
 
 /** Selects nodes; one of the terms must hold. */
 export interface NodeSelector {
-  /** Requirements that must all hold; none selects nothing. */
+  /** One of these must hold. */
   nodeSelectorTerms?: NodeSelectorTerm[];
 }
 
+/** Labels of nodes that must all hold. */
 export interface TopologySelectorTerm {
+  /** One label of a node. */
   matchLabelExpressions?: TopologySelectorLabelRequirement[];
 }
 
 /** Requirements that must all hold; none selects nothing. */
 export interface NodeSelectorTerm {
-  /** One requirement on a label or field of a node. */
+  /** Requirements on labels. */
   matchExpressions?: NodeSelectorRequirement[];
-  /** One requirement on a label or field of a node. */
+  /** Requirements on fields; metadata.name is the only one. */
   matchFields?: NodeSelectorRequirement[];
 }
 
 /** One requirement on a label or field of a node. */
 export interface NodeSelectorRequirement {
+  /** The label or field. */
   key?: string;
+  /** How values are compared: In, NotIn, Exists, DoesNotExist, Gt or Lt. */
   operator?: string;
+  /** For In and NotIn at least one, for Gt and Lt one whole number, else none. */
   values?: string[];
 }
 
+/** One label of a node. */
 export interface TopologySelectorLabelRequirement {
+  /** The label. */
   key?: string;
+  /** One of these. */
   values?: string[];
 }
 
@@ -45,52 +53,77 @@ export interface Affinity {
 
 /** How evenly pods are spread over the values of a node label. */
 export interface TopologySpreadConstraint {
+  /** How far the fullest and the emptiest place may be apart. */
   maxSkew?: number;
+  /** The node label whose values are the places. */
   topologyKey?: string;
+  /** DoNotSchedule keeps the pod waiting; ScheduleAnyway only prefers. */
   whenUnsatisfiable?: string;
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** The pods that are counted. */
   labelSelector?: LabelSelector;
+  /** With fewer places than this the emptiest counts as empty. */
   minDomains?: number;
+  /** Whether nodes that the pod's affinity rules out count: Honor leaves them out. */
   nodeAffinityPolicy?: string;
+  /** Whether nodes with taints that the pod does not tolerate count: Honor leaves them out. */
   nodeTaintsPolicy?: string;
+  /** Labels in which counted pods are like this one. */
   matchLabelKeys?: string[];
 }
 
+/** Wishes and demands about the node. */
 export interface NodeAffinity {
-  /** Selects nodes; one of the terms must hold. */
+  /** The node must be one of these when the pod is placed. */
   requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector;
+  /** Nodes to prefer, by weight. */
   preferredDuringSchedulingIgnoredDuringExecution?: PreferredSchedulingTerm[];
 }
 
+/** Pods that should be near. */
 export interface PodAffinity {
+  /** All of these must hold when the pod is placed. */
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
+  /** What to prefer, by weight. */
   preferredDuringSchedulingIgnoredDuringExecution?: WeightedPodAffinityTerm[];
 }
 
+/** Pods that should not be near. */
 export interface PodAntiAffinity {
+  /** None of these pods may be near when the pod is placed. */
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
+  /** What to avoid, by weight. */
   preferredDuringSchedulingIgnoredDuringExecution?: WeightedPodAffinityTerm[];
 }
 
+/** Nodes to prefer. */
 export interface PreferredSchedulingTerm {
+  /** How much, from 1 to 100. */
   weight?: number;
-  /** Requirements that must all hold; none selects nothing. */
+  /** Which nodes. */
   preference?: NodeSelectorTerm;
 }
 
+/** Pods, and what near means. */
 export interface PodAffinityTerm {
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** Which pods. */
   labelSelector?: LabelSelector;
+  /** In which namespaces; the pod's own when empty and without namespaceSelector. */
   namespaces?: string[];
+  /** Near is a node with the same value of this label. */
   topologyKey?: string;
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** In which namespaces, by their labels. */
   namespaceSelector?: LabelSelector;
+  /** Labels in which those pods are like this one. */
   matchLabelKeys?: string[];
+  /** Labels in which those pods are unlike this one. */
   mismatchLabelKeys?: string[];
 }
 
+/** Pods to prefer to be near, or not near. */
 export interface WeightedPodAffinityTerm {
+  /** How much, from 1 to 100. */
   weight?: number;
+  /** Which pods, and what near means. */
   podAffinityTerm?: PodAffinityTerm;
 }
 
@@ -118,21 +151,33 @@ export interface LocalObjectReference {
   name?: string;
 }
 
+/** Names an object of any kind in the same namespace. */
 export interface TypedLocalObjectReference {
+  /** Its group; the core group when absent. */
   apiGroup?: string;
+  /** Its kind. */
   kind?: string;
+  /** Its name. */
   name?: string;
 }
 
+/** Names an object of any kind. */
 export interface TypedObjectReference {
+  /** Its group; the core group when absent. */
   apiGroup?: string;
+  /** Its kind. */
   kind?: string;
+  /** Its name. */
   name?: string;
+  /** Its namespace; the same when absent. */
   namespace?: string;
 }
 
+/** Names a Secret in any namespace. */
 export interface SecretReference {
+  /** Its name. */
   name?: string;
+  /** Its namespace. */
   namespace?: string;
 }
 
@@ -146,13 +191,19 @@ export interface ResourceRequirements {
   claims?: ResourceClaim[];
 }
 
+/** How large a volume must be and may be. */
 export interface VolumeResourceRequirements {
+  /** The most, by resource. */
   limits?: Record<string, string>;
+  /** The least, by resource. */
   requests?: Record<string, string>;
 }
 
+/** A claim of the pod that a container uses. */
 export interface ResourceClaim {
+  /** The claim's name in the pod. */
   name?: string;
+  /** The part of it; all when empty. */
   request?: string;
 }
 
@@ -162,7 +213,9 @@ export interface PersistentVolumeClaim {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a claim. */
   spec?: PersistentVolumeClaimSpec;
+  /** What was last seen of a claim. */
   status?: PersistentVolumeClaimStatus;
 }
 
@@ -175,49 +228,77 @@ export interface PersistentVolumeClaimList {
   items?: PersistentVolumeClaim[];
 }
 
+/** A claim that is made for each pod. */
 export interface PersistentVolumeClaimTemplate {
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a claim. */
   spec?: PersistentVolumeClaimSpec;
 }
 
+/** What is wanted of a claim. */
 export interface PersistentVolumeClaimSpec {
+  /** How it is to be used: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod. */
   accessModes?: string[];
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** Labels that the volume must have. */
   selector?: LabelSelector;
+  /** How large the volume must be. */
   resources?: VolumeResourceRequirements;
+  /** The volume that it is bound to. */
   volumeName?: string;
+  /** The class to take the volume from; the default class when absent, none when empty. */
   storageClassName?: string;
+  /** Filesystem or Block. */
   volumeMode?: string;
+  /** A snapshot or a claim in the same namespace to begin with. */
   dataSource?: TypedLocalObjectReference;
+  /** An object to begin with. */
   dataSourceRef?: TypedObjectReference;
+  /** The class of the volume's changeable attributes. */
   volumeAttributesClassName?: string;
 }
 
+/** What was last seen of a claim. */
 export interface PersistentVolumeClaimStatus {
+  /** Pending, Bound or Lost. */
   phase?: string;
+  /** How the volume can be used. */
   accessModes?: string[];
+  /** How large the volume is. */
   capacity?: Record<string, string>;
+  /** Single aspects of its state. */
   conditions?: PersistentVolumeClaimCondition[];
+  /** Sizes that are being made ready. */
   allocatedResources?: Record<string, string>;
+  /** How far that is. */
   allocatedResourceStatuses?: Record<string, string>;
+  /** The class whose attributes the volume has. */
   currentVolumeAttributesClassName?: string;
+  /** How far a change of attributes is. */
   modifyVolumeStatus?: ModifyVolumeStatus;
 }
 
+/** One aspect of a claim's state. */
 export interface PersistentVolumeClaimCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When it was last looked at. */
   lastProbeTime?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
+/** How far a change of attributes is. */
 export interface ModifyVolumeStatus {
+  /** The class that it goes to. */
   targetVolumeAttributesClassName?: string;
+  /** Pending, InProgress or Infeasible. */
   status?: string;
 }
 
@@ -229,36 +310,55 @@ export interface Volume {
   hostPath?: HostPathVolumeSource;
   /** An empty folder that lives as long as the pod. */
   emptyDir?: EmptyDirVolumeSource;
+  /** A disk of Google Compute Engine. */
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
+  /** A disk of AWS. */
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
+  /** A git repository. No longer of use. */
   gitRepo?: GitRepoVolumeSource;
   /** The values of a Secret as files. */
   secret?: SecretVolumeSource;
   /** An NFS share. */
   nfs?: NFSVolumeSource;
+  /** A disk over iSCSI. */
   iscsi?: ISCSIVolumeSource;
+  /** A Gluster volume. No longer of use. */
   glusterfs?: GlusterfsVolumeSource;
   /** The volume that a claim is bound to. */
   persistentVolumeClaim?: PersistentVolumeClaimVolumeSource;
+  /** A Ceph block device. No longer of use. */
   rbd?: RBDVolumeSource;
+  /** A volume of a Flex driver. CSI has taken its place. */
   flexVolume?: FlexVolumeSource;
+  /** A disk of OpenStack. */
   cinder?: CinderVolumeSource;
+  /** A Ceph file system. No longer of use. */
   cephfs?: CephFSVolumeSource;
+  /** A Flocker volume. No longer of use. */
   flocker?: FlockerVolumeSource;
   /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIVolumeSource;
+  /** A disk over Fibre Channel. */
   fc?: FCVolumeSource;
+  /** A file share of Azure. */
   azureFile?: AzureFileVolumeSource;
   /** The values of a ConfigMap as files. */
   configMap?: ConfigMapVolumeSource;
+  /** A disk of vSphere. */
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
+  /** A Quobyte volume. No longer of use. */
   quobyte?: QuobyteVolumeSource;
+  /** A disk of Azure. */
   azureDisk?: AzureDiskVolumeSource;
+  /** A disk of Photon. No longer of use. */
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
   /** Several sources in one folder. */
   projected?: ProjectedVolumeSource;
+  /** A Portworx volume. */
   portworxVolume?: PortworxVolumeSource;
+  /** A ScaleIO volume. No longer of use. */
   scaleIO?: ScaleIOVolumeSource;
+  /** A StorageOS volume. No longer of use. */
   storageos?: StorageOSVolumeSource;
   /** A volume that a CSI driver makes for the pod. */
   csi?: CSIVolumeSource;
@@ -274,36 +374,55 @@ export interface VolumeSource {
   hostPath?: HostPathVolumeSource;
   /** An empty folder that lives as long as the pod. */
   emptyDir?: EmptyDirVolumeSource;
+  /** A disk of Google Compute Engine. */
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
+  /** A disk of AWS. */
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
+  /** A git repository. No longer of use. */
   gitRepo?: GitRepoVolumeSource;
   /** The values of a Secret as files. */
   secret?: SecretVolumeSource;
   /** An NFS share. */
   nfs?: NFSVolumeSource;
+  /** A disk over iSCSI. */
   iscsi?: ISCSIVolumeSource;
+  /** A Gluster volume. No longer of use. */
   glusterfs?: GlusterfsVolumeSource;
   /** The volume that a claim is bound to. */
   persistentVolumeClaim?: PersistentVolumeClaimVolumeSource;
+  /** A Ceph block device. No longer of use. */
   rbd?: RBDVolumeSource;
+  /** A volume of a Flex driver. CSI has taken its place. */
   flexVolume?: FlexVolumeSource;
+  /** A disk of OpenStack. */
   cinder?: CinderVolumeSource;
+  /** A Ceph file system. No longer of use. */
   cephfs?: CephFSVolumeSource;
+  /** A Flocker volume. No longer of use. */
   flocker?: FlockerVolumeSource;
   /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIVolumeSource;
+  /** A disk over Fibre Channel. */
   fc?: FCVolumeSource;
+  /** A file share of Azure. */
   azureFile?: AzureFileVolumeSource;
   /** The values of a ConfigMap as files. */
   configMap?: ConfigMapVolumeSource;
+  /** A disk of vSphere. */
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
+  /** A Quobyte volume. No longer of use. */
   quobyte?: QuobyteVolumeSource;
+  /** A disk of Azure. */
   azureDisk?: AzureDiskVolumeSource;
+  /** A disk of Photon. No longer of use. */
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
   /** Several sources in one folder. */
   projected?: ProjectedVolumeSource;
+  /** A Portworx volume. */
   portworxVolume?: PortworxVolumeSource;
+  /** A ScaleIO volume. No longer of use. */
   scaleIO?: ScaleIOVolumeSource;
+  /** A StorageOS volume. No longer of use. */
   storageos?: StorageOSVolumeSource;
   /** A volume that a CSI driver makes for the pod. */
   csi?: CSIVolumeSource;
@@ -329,6 +448,7 @@ export interface EmptyDirVolumeSource {
   sizeLimit?: string;
 }
 
+/** A disk of Google Compute Engine. */
 export interface GCEPersistentDiskVolumeSource {
   pdName?: string;
   fsType?: string;
@@ -336,6 +456,7 @@ export interface GCEPersistentDiskVolumeSource {
   readOnly?: boolean;
 }
 
+/** A disk of AWS. */
 export interface AWSElasticBlockStoreVolumeSource {
   volumeID?: string;
   fsType?: string;
@@ -343,6 +464,7 @@ export interface AWSElasticBlockStoreVolumeSource {
   readOnly?: boolean;
 }
 
+/** A git repository. No longer of use. */
 export interface GitRepoVolumeSource {
   repository?: string;
   revision?: string;
@@ -361,12 +483,17 @@ export interface SecretVolumeSource {
   optional?: boolean;
 }
 
+/** An NFS share. */
 export interface NFSVolumeSource {
+  /** The server. */
   server?: string;
+  /** What it exports. */
   path?: string;
+  /** It cannot be written to. */
   readOnly?: boolean;
 }
 
+/** A disk over iSCSI. */
 export interface ISCSIVolumeSource {
   targetPortal?: string;
   iqn?: string;
@@ -382,17 +509,22 @@ export interface ISCSIVolumeSource {
   initiatorName?: string;
 }
 
+/** A Gluster volume. No longer of use. */
 export interface GlusterfsVolumeSource {
   endpoints?: string;
   path?: string;
   readOnly?: boolean;
 }
 
+/** The volume that a claim is bound to. */
 export interface PersistentVolumeClaimVolumeSource {
+  /** The claim, in the pod's namespace. */
   claimName?: string;
+  /** It cannot be written to. */
   readOnly?: boolean;
 }
 
+/** A Ceph block device. No longer of use. */
 export interface RBDVolumeSource {
   monitors?: string[];
   image?: string;
@@ -405,6 +537,7 @@ export interface RBDVolumeSource {
   readOnly?: boolean;
 }
 
+/** A volume of a Flex driver. CSI has taken its place. */
 export interface FlexVolumeSource {
   driver?: string;
   fsType?: string;
@@ -414,6 +547,7 @@ export interface FlexVolumeSource {
   options?: Record<string, string>;
 }
 
+/** A disk of OpenStack. */
 export interface CinderVolumeSource {
   volumeID?: string;
   fsType?: string;
@@ -422,6 +556,7 @@ export interface CinderVolumeSource {
   secretRef?: LocalObjectReference;
 }
 
+/** A Ceph file system. No longer of use. */
 export interface CephFSVolumeSource {
   monitors?: string[];
   path?: string;
@@ -432,16 +567,21 @@ export interface CephFSVolumeSource {
   readOnly?: boolean;
 }
 
+/** A Flocker volume. No longer of use. */
 export interface FlockerVolumeSource {
   datasetName?: string;
   datasetUUID?: string;
 }
 
+/** Fields of the pod as files. */
 export interface DownwardAPIVolumeSource {
+  /** Which fields, and as which files. */
   items?: DownwardAPIVolumeFile[];
+  /** Mode of the files. */
   defaultMode?: number;
 }
 
+/** A disk over Fibre Channel. */
 export interface FCVolumeSource {
   targetWWNs?: string[];
   lun?: number;
@@ -450,6 +590,7 @@ export interface FCVolumeSource {
   wwids?: string[];
 }
 
+/** A file share of Azure. */
 export interface AzureFileVolumeSource {
   secretName?: string;
   shareName?: string;
@@ -468,6 +609,7 @@ export interface ConfigMapVolumeSource {
   optional?: boolean;
 }
 
+/** A disk of vSphere. */
 export interface VsphereVirtualDiskVolumeSource {
   volumePath?: string;
   fsType?: string;
@@ -475,6 +617,7 @@ export interface VsphereVirtualDiskVolumeSource {
   storagePolicyID?: string;
 }
 
+/** A Quobyte volume. No longer of use. */
 export interface QuobyteVolumeSource {
   registry?: string;
   volume?: string;
@@ -484,6 +627,7 @@ export interface QuobyteVolumeSource {
   tenant?: string;
 }
 
+/** A disk of Azure. */
 export interface AzureDiskVolumeSource {
   diskName?: string;
   diskURI?: string;
@@ -493,6 +637,7 @@ export interface AzureDiskVolumeSource {
   kind?: string;
 }
 
+/** A disk of Photon. No longer of use. */
 export interface PhotonPersistentDiskVolumeSource {
   pdID?: string;
   fsType?: string;
@@ -506,12 +651,14 @@ export interface ProjectedVolumeSource {
   defaultMode?: number;
 }
 
+/** A Portworx volume. */
 export interface PortworxVolumeSource {
   volumeID?: string;
   fsType?: string;
   readOnly?: boolean;
 }
 
+/** A ScaleIO volume. No longer of use. */
 export interface ScaleIOVolumeSource {
   gateway?: string;
   system?: string;
@@ -526,6 +673,7 @@ export interface ScaleIOVolumeSource {
   readOnly?: boolean;
 }
 
+/** A StorageOS volume. No longer of use. */
 export interface StorageOSVolumeSource {
   volumeName?: string;
   volumeNamespace?: string;
@@ -535,21 +683,31 @@ export interface StorageOSVolumeSource {
   secretRef?: LocalObjectReference;
 }
 
+/** A volume that a CSI driver makes for the pod. */
 export interface CSIVolumeSource {
+  /** The driver. */
   driver?: string;
+  /** It cannot be written to. */
   readOnly?: boolean;
+  /** The file system. */
   fsType?: string;
+  /** What the driver wants to know. */
   volumeAttributes?: Record<string, string>;
-  /** Names an object in the same namespace. */
+  /** Credentials to mount it. */
   nodePublishSecretRef?: LocalObjectReference;
 }
 
+/** A claim that lives as long as the pod. */
 export interface EphemeralVolumeSource {
+  /** What the claim looks like. */
   volumeClaimTemplate?: PersistentVolumeClaimTemplate;
 }
 
+/** The content of an image, read-only. */
 export interface ImageVolumeSource {
+  /** Name of the image. */
   reference?: string;
+  /** When it is fetched: Always, IfNotPresent or Never. */
   pullPolicy?: string;
 }
 
@@ -563,52 +721,75 @@ export interface KeyToPath {
   mode?: number;
 }
 
+/** A field that becomes a file. */
 export interface DownwardAPIVolumeFile {
+  /** The file, below the volume; never upwards. */
   path?: string;
+  /** A field of the pod. */
   fieldRef?: ObjectFieldSelector;
+  /** A resource of a container. */
   resourceFieldRef?: ResourceFieldSelector;
+  /** Mode of the file. */
   mode?: number;
 }
 
+/** A field of an object. */
 export interface ObjectFieldSelector {
+  /** The version that the field is named in. */
   apiVersion?: string;
+  /** The field, as `metadata.name`. */
   fieldPath?: string;
 }
 
+/** A resource of a container. */
 export interface ResourceFieldSelector {
+  /** The container; for volumes it must be named. */
   containerName?: string;
+  /** The resource, as `limits.cpu`. */
   resource?: string;
-  /** A number with a suffix, as `100m`, `1.5Gi` or `1e3`. */
+  /** The unit that it is told in. */
   divisor?: string;
 }
 
+/** One source of a projected volume; exactly one is set. */
 export interface VolumeProjection {
+  /** The values of a Secret as files. */
   secret?: SecretProjection;
+  /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIProjection;
+  /** The values of a ConfigMap as files. */
   configMap?: ConfigMapProjection;
   /** A token of the pod's service account as a file, renewed in time. */
   serviceAccountToken?: ServiceAccountTokenProjection;
+  /** Certificates that the cluster trusts as a file. */
   clusterTrustBundle?: ClusterTrustBundleProjection;
+  /** A key and a certificate of the pod as files, renewed in time. */
   podCertificate?: PodCertificateProjection;
 }
 
+/** The values of a Secret as files. */
 export interface SecretProjection {
   /** Its name. */
   name?: string;
-  /** A key that becomes a file. */
+  /** Which keys, and as which files; all when empty. */
   items?: KeyToPath[];
+  /** The Secret and its keys may be absent. */
   optional?: boolean;
 }
 
+/** Fields of the pod as files. */
 export interface DownwardAPIProjection {
+  /** Which fields, and as which files. */
   items?: DownwardAPIVolumeFile[];
 }
 
+/** The values of a ConfigMap as files. */
 export interface ConfigMapProjection {
   /** Its name. */
   name?: string;
-  /** A key that becomes a file. */
+  /** Which keys, and as which files; all when empty. */
   items?: KeyToPath[];
+  /** The ConfigMap and its keys may be absent. */
   optional?: boolean;
 }
 
@@ -622,22 +803,35 @@ export interface ServiceAccountTokenProjection {
   path?: string;
 }
 
+/** Certificates that the cluster trusts as a file. */
 export interface ClusterTrustBundleProjection {
+  /** The bundle. */
   name?: string;
+  /** The signer whose bundles are taken, instead of one by name. */
   signerName?: string;
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** Which of the signer's bundles. */
   labelSelector?: LabelSelector;
+  /** It may be absent. */
   optional?: boolean;
+  /** The file, below the volume. */
   path?: string;
 }
 
+/** A key and a certificate of the pod as files, renewed in time. */
 export interface PodCertificateProjection {
+  /** Who signs it. */
   signerName?: string;
+  /** The kind of key. */
   keyType?: string;
+  /** How long it may hold at most. */
   maxExpirationSeconds?: number;
+  /** A file with the key and the certificates. */
   credentialBundlePath?: string;
+  /** A file with the key. */
   keyPath?: string;
+  /** A file with the certificates. */
   certificateChainPath?: string;
+  /** What the signer is told beside. */
   userAnnotations?: Record<string, string>;
 }
 
@@ -675,36 +869,51 @@ export interface EnvVarSource {
   fileKeyRef?: FileKeySelector;
 }
 
+/** A key of a ConfigMap. */
 export interface ConfigMapKeySelector {
   /** Its name. */
   name?: string;
+  /** The key. */
   key?: string;
+  /** It may be absent. */
   optional?: boolean;
 }
 
+/** A key of a Secret. */
 export interface SecretKeySelector {
   /** Its name. */
   name?: string;
+  /** The key. */
   key?: string;
+  /** It may be absent. */
   optional?: boolean;
 }
 
+/** A key of a file with environment variables. */
 export interface FileKeySelector {
+  /** The volume that holds the file. */
   volumeName?: string;
+  /** The file, below the volume. */
   path?: string;
+  /** The key. */
   key?: string;
+  /** It may be absent. */
   optional?: boolean;
 }
 
+/** A ConfigMap whose keys become environment variables. */
 export interface ConfigMapEnvSource {
   /** Its name. */
   name?: string;
+  /** It may be absent. */
   optional?: boolean;
 }
 
+/** A Secret whose keys become environment variables. */
 export interface SecretEnvSource {
   /** Its name. */
   name?: string;
+  /** It may be absent. */
   optional?: boolean;
 }
 
@@ -782,27 +991,37 @@ export interface TCPSocketAction {
   host?: string;
 }
 
+/** A question to the gRPC health service. */
 export interface GRPCAction {
+  /** Number of the port. */
   port?: number;
+  /** The service to ask about. */
   service?: string;
 }
 
+/** A header of a request. */
 export interface HTTPHeader {
+  /** Its name. */
   name?: string;
+  /** Its value. */
   value?: string;
 }
 
+/** What to do; exactly one is set. */
 export interface LifecycleHandler {
-  /** A command to run in a container. */
+  /** Runs a command in the container. */
   exec?: ExecAction;
-  /** A request by HTTP. */
+  /** Asks by HTTP. */
   httpGet?: HTTPGetAction;
-  /** A connection by TCP. */
+  /** No longer of use. */
   tcpSocket?: TCPSocketAction;
+  /** Waits. */
   sleep?: SleepAction;
 }
 
+/** Waits. */
 export interface SleepAction {
+  /** How long. */
   seconds?: Int64;
 }
 
@@ -814,6 +1033,7 @@ export interface SecurityContext {
   privileged?: boolean;
   /** SELinux labels. */
   seLinuxOptions?: SELinuxOptions;
+  /** Settings for Windows. */
   windowsOptions?: WindowsSecurityContextOptions;
   /** User of the first process. */
   runAsUser?: Int64;
@@ -835,7 +1055,9 @@ export interface SecurityContext {
 
 /** Users, groups and kernel settings for all containers of a pod. */
 export interface PodSecurityContext {
+  /** SELinux labels. */
   seLinuxOptions?: SELinuxOptions;
+  /** Settings for Windows. */
   windowsOptions?: WindowsSecurityContextOptions;
   /** User of the first process. */
   runAsUser?: Int64;
@@ -845,49 +1067,75 @@ export interface PodSecurityContext {
   runAsNonRoot?: boolean;
   /** Further groups of the first process. */
   supplementalGroups?: Int64[];
+  /** Whether groups of the image count too: Merge, or Strict for those named here alone. */
   supplementalGroupsPolicy?: string;
   /** Group that owns the volumes. */
   fsGroup?: Int64;
   /** Kernel settings of the pod's own namespaces. */
   sysctls?: Sysctl[];
+  /** When volumes are given to fsGroup: Always or OnRootMismatch. */
   fsGroupChangePolicy?: string;
   /** Which system calls are allowed. */
   seccompProfile?: SeccompProfile;
+  /** The AppArmor profile. */
   appArmorProfile?: AppArmorProfile;
+  /** How volumes get their label: Recursive or MountOption. */
   seLinuxChangePolicy?: string;
 }
 
+/** Capabilities of a process, beside the runtime's own. */
 export interface Capabilities {
+  /** Those to add. */
   add?: string[];
+  /** Those to drop. */
   drop?: string[];
 }
 
+/** SELinux labels. */
 export interface SELinuxOptions {
+  /** The user label. */
   user?: string;
+  /** The role label. */
   role?: string;
+  /** The type label. */
   type?: string;
+  /** The level label. */
   level?: string;
 }
 
+/** Settings for Windows. */
 export interface WindowsSecurityContextOptions {
+  /** Name of the GMSA credential specification. */
   gmsaCredentialSpecName?: string;
+  /** The specification itself. */
   gmsaCredentialSpec?: string;
+  /** User of the first process. */
   runAsUserName?: string;
+  /** Run on the host itself. */
   hostProcess?: boolean;
 }
 
+/** Which system calls are allowed. */
 export interface SeccompProfile {
+  /** RuntimeDefault, Unconfined, or Localhost for a file of the node. */
   type?: string;
+  /** The file, for Localhost. */
   localhostProfile?: string;
 }
 
+/** What AppArmor allows. */
 export interface AppArmorProfile {
+  /** RuntimeDefault, Unconfined, or Localhost for a profile of the node. */
   type?: string;
+  /** The profile, for Localhost. */
   localhostProfile?: string;
 }
 
+/** A kernel setting. */
 export interface Sysctl {
+  /** Its name. */
   name?: string;
+  /** Its value. */
   value?: string;
 }
 
@@ -945,42 +1193,59 @@ export interface Container {
   tty?: boolean;
 }
 
+/** A container that is added to a running pod, for debugging. */
 export interface EphemeralContainer {
+  /** Unique in the pod; a DNS label. */
   name?: string;
+  /** Name of the image. */
   image?: string;
+  /** The program to run, instead of the image's entry point. `$(NAME)` stands for a variable of env. */
   command?: string[];
+  /** Arguments of the program, instead of the image's. `$(NAME)` stands for a variable of env. */
   args?: string[];
+  /** Where the program starts; the image's own when empty. */
   workingDir?: string;
-  /** A port that a container listens on. */
+  /** Not for ephemeral containers. */
   ports?: ContainerPort[];
-  /** A source whose keys all become environment variables. */
+  /** Sources whose keys all become environment variables. */
   envFrom?: EnvFromSource[];
-  /** An environment variable. */
+  /** Environment variables. */
   env?: EnvVar[];
-  /** What a container needs and what it may use. */
+  /** Not for ephemeral containers, which use what the pod has left. */
   resources?: ResourceRequirements;
+  /** Not for ephemeral containers. */
   resizePolicy?: ContainerResizePolicy[];
+  /** Not for ephemeral containers. */
   restartPolicy?: string;
+  /** Not for ephemeral containers. */
   restartPolicyRules?: ContainerRestartRule[];
-  /** Where a volume appears in a container. */
+  /** Where volumes appear in its file system. */
   volumeMounts?: VolumeMount[];
+  /** Where block devices appear. */
   volumeDevices?: VolumeDevice[];
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   livenessProbe?: Probe;
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   readinessProbe?: Probe;
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   startupProbe?: Probe;
-  /** What to do at turns of a container's life. */
+  /** Not for ephemeral containers. */
   lifecycle?: Lifecycle;
+  /** A file whose content becomes the message of the container's end. */
   terminationMessagePath?: string;
+  /** File, or FallbackToLogsOnError: the end of the log when the file is empty and the container failed. */
   terminationMessagePolicy?: string;
+  /** When the image is fetched: Always, IfNotPresent or Never. */
   imagePullPolicy?: string;
-  /** User, capabilities and the like of a container; what it says goes before what the pod says. */
+  /** User, capabilities and the like. */
   securityContext?: SecurityContext;
+  /** Keep a standard input open. */
   stdin?: boolean;
+  /** Close the standard input after the first session. */
   stdinOnce?: boolean;
+  /** Give it a terminal; needs stdin. */
   tty?: boolean;
+  /** The container whose processes it sees. */
   targetContainerName?: string;
 }
 
@@ -998,13 +1263,19 @@ export interface ContainerPort {
   hostIP?: string;
 }
 
+/** Whether a change of a resource needs a restart. */
 export interface ContainerResizePolicy {
+  /** cpu or memory. */
   resourceName?: string;
+  /** NotRequired or RestartContainer. */
   restartPolicy?: string;
 }
 
+/** An exception from the restart policy. */
 export interface ContainerRestartRule {
+  /** What to do: Restart or RestartAllContainers. */
   action?: string;
+  /** When it holds, by exit code. */
   exitCodes?: ContainerRestartRuleOnExitCodes;
 }
 
@@ -1026,51 +1297,73 @@ export interface VolumeMount {
   subPathExpr?: string;
 }
 
+/** Where a block device appears in a container. */
 export interface VolumeDevice {
+  /** The volume of the pod, which a claim gives. */
   name?: string;
+  /** Where it appears. */
   devicePath?: string;
 }
 
+/** Exit codes. */
 export interface ContainerRestartRuleOnExitCodes {
+  /** In or NotIn. */
   operator?: string;
+  /** The codes. */
   values?: number[];
 }
 
+/** What an ephemeral container has in common with others. */
 export interface EphemeralContainerCommon {
+  /** Unique in the pod; a DNS label. */
   name?: string;
+  /** Name of the image. */
   image?: string;
+  /** The program to run, instead of the image's entry point. `$(NAME)` stands for a variable of env. */
   command?: string[];
+  /** Arguments of the program, instead of the image's. `$(NAME)` stands for a variable of env. */
   args?: string[];
+  /** Where the program starts; the image's own when empty. */
   workingDir?: string;
-  /** A port that a container listens on. */
+  /** Not for ephemeral containers. */
   ports?: ContainerPort[];
-  /** A source whose keys all become environment variables. */
+  /** Sources whose keys all become environment variables. */
   envFrom?: EnvFromSource[];
-  /** An environment variable. */
+  /** Environment variables. */
   env?: EnvVar[];
-  /** What a container needs and what it may use. */
+  /** Not for ephemeral containers, which use what the pod has left. */
   resources?: ResourceRequirements;
+  /** Not for ephemeral containers. */
   resizePolicy?: ContainerResizePolicy[];
+  /** Not for ephemeral containers. */
   restartPolicy?: string;
+  /** Not for ephemeral containers. */
   restartPolicyRules?: ContainerRestartRule[];
-  /** Where a volume appears in a container. */
+  /** Where volumes appear in its file system. */
   volumeMounts?: VolumeMount[];
+  /** Where block devices appear. */
   volumeDevices?: VolumeDevice[];
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   livenessProbe?: Probe;
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   readinessProbe?: Probe;
-  /** How to find out whether a container is well. Exactly one way of asking is set. */
+  /** Not for ephemeral containers. */
   startupProbe?: Probe;
-  /** What to do at turns of a container's life. */
+  /** Not for ephemeral containers. */
   lifecycle?: Lifecycle;
+  /** A file whose content becomes the message of the container's end. */
   terminationMessagePath?: string;
+  /** File, or FallbackToLogsOnError: the end of the log when the file is empty and the container failed. */
   terminationMessagePolicy?: string;
+  /** When the image is fetched: Always, IfNotPresent or Never. */
   imagePullPolicy?: string;
-  /** User, capabilities and the like of a container; what it says goes before what the pod says. */
+  /** User, capabilities and the like. */
   securityContext?: SecurityContext;
+  /** Keep a standard input open. */
   stdin?: boolean;
+  /** Close the standard input after the first session. */
   stdinOnce?: boolean;
+  /** Give it a terminal; needs stdin. */
   tty?: boolean;
 }
 
@@ -1094,12 +1387,17 @@ export interface ContainerStatus {
   containerID?: string;
   /** It has passed its startup probe and its postStart action. */
   started?: boolean;
+  /** What the node has set aside for it. */
   allocatedResources?: Record<string, string>;
-  /** What a container needs and what it may use. */
+  /** What holds for the running container. */
   resources?: ResourceRequirements;
+  /** What is mounted. */
   volumeMounts?: VolumeMountStatus[];
+  /** Whose rights it has. */
   user?: ContainerUser;
+  /** Health of the devices that it uses. */
   allocatedResourcesStatus?: ResourceStatus[];
+  /** The signal that asks it to end. */
   stopSignal?: string;
 }
 
@@ -1113,20 +1411,31 @@ export interface ContainerState {
   terminated?: ContainerStateTerminated;
 }
 
+/** A volume that is mounted in a container. */
 export interface VolumeMountStatus {
+  /** The volume. */
   name?: string;
+  /** Where it appears. */
   mountPath?: string;
+  /** It cannot be written to here. */
   readOnly?: boolean;
+  /** Whether mounts below are read-only too. */
   recursiveReadOnly?: string;
+  /** What is known of a mounted volume. */
   volumeStatus?: VolumeStatus;
 }
 
+/** Whose rights a container has. */
 export interface ContainerUser {
+  /** User and groups on Linux. */
   linux?: LinuxContainerUser;
 }
 
+/** Health of the devices of one resource. */
 export interface ResourceStatus {
+  /** The resource. */
   name?: string;
+  /** The devices. */
   resources?: ResourceHealth[];
 }
 
@@ -1162,23 +1471,35 @@ export interface ContainerStateTerminated {
   containerID?: string;
 }
 
+/** What is known of a mounted volume. */
 export interface VolumeStatus {
+  /** What is known of a mounted image. */
   image?: ImageVolumeStatus;
 }
 
+/** What is known of a mounted image. */
 export interface ImageVolumeStatus {
+  /** The image's identity. */
   imageRef?: string;
 }
 
+/** User and groups on Linux. */
 export interface LinuxContainerUser {
+  /** User of the first process. */
   uid?: Int64;
+  /** Group of the first process. */
   gid?: Int64;
+  /** Its further groups. */
   supplementalGroups?: Int64[];
 }
 
+/** Health of a device. */
 export interface ResourceHealth {
+  /** The device. */
   resourceID?: string;
+  /** Healthy, Unhealthy or Unknown. */
   health?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -1230,6 +1551,7 @@ export interface PodList {
   items?: Pod[];
 }
 
+/** The status of a pod, as some runtimes hand it out. */
 export interface PodStatusResult {
   apiVersion?: string;
   kind?: string;
@@ -1323,6 +1645,7 @@ export interface PodSpec {
   resources?: ResourceRequirements;
   /** The host name, whatever else is said. */
   hostnameOverride?: string;
+  /** The group of pods that are placed together. */
   schedulingGroup?: PodSchedulingGroup;
 }
 
@@ -1358,18 +1681,25 @@ export interface PodStatus {
   qosClass?: string;
   /** State of each ephemeral container. */
   ephemeralContainerStatuses?: ContainerStatus[];
+  /** No longer set; conditions tell it. */
   resize?: string;
+  /** The claims that were made for the pod. */
   resourceClaimStatuses?: PodResourceClaimStatus[];
+  /** The claim that stands for extended resources. */
   extendedResourceClaimStatus?: PodExtendedResourceClaimStatus;
+  /** What the node has set aside for the pod. */
   allocatedResources?: Record<string, string>;
-  /** What a container needs and what it may use. */
+  /** What holds for the running pod. */
   resources?: ResourceRequirements;
+  /** Claims that use what the node offers all pods. */
   nodeAllocatableResourceClaimStatuses?: NodeAllocatableResourceClaimStatus[];
 }
 
 /** An address and names for it, as in a hosts file. */
 export interface HostAlias {
+  /** The address. */
   ip?: string;
+  /** Names for it. */
   hostnames?: string[];
 }
 
@@ -1385,31 +1715,43 @@ export interface PodDNSConfig {
 
 /** A condition that the pod's readiness waits for. */
 export interface PodReadinessGate {
+  /** The condition that must be True. */
   conditionType?: string;
 }
 
 /** An operating system. */
 export interface PodOS {
+  /** linux or windows. */
   name?: string;
 }
 
 /** Keeps a pod from being scheduled. */
 export interface PodSchedulingGate {
+  /** Who removes it, and why it is there. */
   name?: string;
 }
 
+/** A claim of devices that containers may refer to. */
 export interface PodResourceClaim {
+  /** Unique in the pod. */
   name?: string;
+  /** The claim, if it is there already. */
   resourceClaimName?: string;
+  /** The template from which a claim is made for the pod. */
   resourceClaimTemplateName?: string;
 }
 
+/** A group of pods that are placed together. */
 export interface PodSchedulingGroup {
+  /** The group. */
   podGroupName?: string;
 }
 
+/** An option of the resolver. */
 export interface PodDNSConfigOption {
+  /** The option. */
   name?: string;
+  /** Its value, if it has one. */
   value?: string;
 }
 
@@ -1433,30 +1775,40 @@ export interface PodCondition {
 
 /** One address of a node. */
 export interface HostIP {
+  /** The address. */
   ip?: string;
 }
 
 /** One address of a pod. */
 export interface PodIP {
+  /** The address. */
   ip?: string;
 }
 
+/** A claim that was made for a pod. */
 export interface PodResourceClaimStatus {
+  /** Its name in the pod. */
   name?: string;
+  /** The claim. */
   resourceClaimName?: string;
 }
 
+/** The claim that stands for a pod's extended resources. */
 export interface PodExtendedResourceClaimStatus {
+  /** Which request stands for which resource of which container. */
   requestMappings?: ContainerExtendedResourceRequest[];
+  /** The claim. */
   resourceClaimName?: string;
 }
 
+/** A claim that uses what the node offers all pods. */
 export interface NodeAllocatableResourceClaimStatus {
   resourceClaimName?: string;
   containers?: string[];
   resources?: Record<string, string>;
 }
 
+/** The request that stands for an extended resource of a container. */
 export interface ContainerExtendedResourceRequest {
   containerName?: string;
   resourceName?: string;
@@ -1506,6 +1858,7 @@ export interface ComponentStatus {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What was found. */
   conditions?: ComponentCondition[];
 }
 
@@ -1518,10 +1871,15 @@ export interface ComponentStatusList {
   items?: ComponentStatus[];
 }
 
+/** The health of a part. */
 export interface ComponentCondition {
+  /** Healthy. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
+  /** What it said. */
   message?: string;
+  /** What went wrong. */
   error?: string;
 }
 
@@ -1568,24 +1926,37 @@ export interface EndpointsList {
   items?: Endpoints[];
 }
 
+/** Addresses with the same ports. */
 export interface EndpointSubset {
+  /** Addresses that take traffic. */
   addresses?: EndpointAddress[];
+  /** Addresses that do not, or not yet. */
   notReadyAddresses?: EndpointAddress[];
+  /** Their ports. */
   ports?: EndpointPort[];
 }
 
+/** An address behind a service. */
 export interface EndpointAddress {
+  /** The address. */
   ip?: string;
+  /** Its host name. */
   hostname?: string;
+  /** The node that it is on. */
   nodeName?: string;
-  /** Names an object, or a part of it. */
+  /** The object behind it. */
   targetRef?: ObjectReference;
 }
 
+/** A port behind a service. */
 export interface EndpointPort {
+  /** The name of the service's port. */
   name?: string;
+  /** The number. */
   port?: number;
+  /** TCP, UDP or SCTP. */
   protocol?: string;
+  /** The protocol that is spoken over it. */
   appProtocol?: string;
 }
 
@@ -1634,14 +2005,19 @@ export interface EventList {
   items?: Event[];
 }
 
+/** Who tells an event. */
 export interface EventSource {
+  /** The component. */
   component?: string;
+  /** The node that it is on. */
   host?: string;
 }
 
+/** How an event went on. */
 export interface EventSeries {
+  /** How often it happened. */
   count?: number;
-  /** A moment to the microsecond. In JSON a string by RFC 3339 with six decimals, or null. */
+  /** When it happened last. */
   lastObservedTime?: string;
 }
 
@@ -1651,6 +2027,7 @@ export interface LimitRange {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** The limits of a LimitRange. */
   spec?: LimitRangeSpec;
 }
 
@@ -1663,16 +2040,25 @@ export interface LimitRangeList {
   items?: LimitRange[];
 }
 
+/** The limits of a LimitRange. */
 export interface LimitRangeSpec {
+  /** One entry per kind of thing. */
   limits?: LimitRangeItem[];
 }
 
+/** Limits for one kind of thing. */
 export interface LimitRangeItem {
+  /** Pod, Container or PersistentVolumeClaim. */
   type?: string;
+  /** The most, by resource. */
   max?: Record<string, string>;
+  /** The least, by resource. */
   min?: Record<string, string>;
+  /** The limit of what names none. */
   default?: Record<string, string>;
+  /** The request of what names none. */
   defaultRequest?: Record<string, string>;
+  /** How many times its request a limit may be. */
   maxLimitRequestRatio?: Record<string, string>;
 }
 
@@ -1720,12 +2106,17 @@ export interface NamespaceStatus {
   conditions?: NamespaceCondition[];
 }
 
+/** One aspect of a namespace's end. */
 export interface NamespaceCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -1755,10 +2146,13 @@ export interface NodeList {
 export interface NodeProxyOptions {
   apiVersion?: string;
   kind?: string;
+  /** The path to ask the node for. */
   path?: string;
 }
 
+/** Pods that a node would rather not have. */
 export interface AvoidPods {
+  /** Pods that a node would rather not have, and why. */
   preferAvoidPods?: PreferAvoidPodsEntry[];
 }
 
@@ -1774,7 +2168,9 @@ export interface NodeSpec {
   unschedulable?: boolean;
   /** Keep away pods that do not tolerate them. */
   taints?: Taint[];
+  /** No longer of use. */
   configSource?: NodeConfigSource;
+  /** No longer of use. */
   externalID?: string;
 }
 
@@ -1800,16 +2196,23 @@ export interface NodeStatus {
   volumesInUse?: string[];
   /** Volumes that are attached to it. */
   volumesAttached?: AttachedVolume[];
+  /** No longer of use. */
   config?: NodeConfigStatus;
+  /** What the container runtime offers. */
   runtimeHandlers?: NodeRuntimeHandler[];
+  /** What the runtime can do, whatever the handler. */
   features?: NodeFeatures;
+  /** What the agent can do, by name. */
   declaredFeatures?: string[];
 }
 
+/** No longer of use. */
 export interface NodeConfigSource {
+  /** No longer of use. */
   configMap?: ConfigMapNodeConfigSource;
 }
 
+/** No longer of use. */
 export interface ConfigMapNodeConfigSource {
   namespace?: string;
   name?: string;
@@ -1842,7 +2245,9 @@ export interface NodeAddress {
   address?: string;
 }
 
+/** Ports of a node's agent. */
 export interface NodeDaemonEndpoints {
+  /** A port that something listens on. */
   kubeletEndpoint?: DaemonEndpoint;
 }
 
@@ -1868,49 +2273,74 @@ export interface NodeSystemInfo {
   operatingSystem?: string;
   /** The processor's architecture. */
   architecture?: string;
+  /** The swap of a node. */
   swap?: NodeSwapStatus;
 }
 
+/** An image that a node holds. */
 export interface ContainerImage {
+  /** Its names. */
   names?: string[];
+  /** Its size in bytes. */
   sizeBytes?: Int64;
 }
 
+/** A volume that is attached to a node. */
 export interface AttachedVolume {
+  /** The volume. */
   name?: string;
+  /** Where it appears on the node. */
   devicePath?: string;
 }
 
+/** No longer of use. */
 export interface NodeConfigStatus {
+  /** No longer of use. */
   assigned?: NodeConfigSource;
+  /** No longer of use. */
   active?: NodeConfigSource;
+  /** No longer of use. */
   lastKnownGood?: NodeConfigSource;
   error?: string;
 }
 
+/** A way to run containers that a node offers. */
 export interface NodeRuntimeHandler {
+  /** Its name; empty for the default. */
   name?: string;
+  /** What a handler can do. */
   features?: NodeRuntimeHandlerFeatures;
 }
 
+/** What a runtime can do. */
 export interface NodeFeatures {
+  /** It knows the policies of supplemental groups. */
   supplementalGroupsPolicy?: boolean;
 }
 
+/** A port that something listens on. */
 export interface DaemonEndpoint {
+  /** The number. */
   Port?: number;
 }
 
+/** The swap of a node. */
 export interface NodeSwapStatus {
+  /** How much it has, in bytes. */
   capacity?: Int64;
 }
 
+/** What a handler can do. */
 export interface NodeRuntimeHandlerFeatures {
+  /** Mounts that are read-only all the way down. */
   recursiveReadOnlyMounts?: boolean;
+  /** Pods with a user namespace of their own. */
   userNamespaces?: boolean;
 }
 
+/** Pods that a node would rather not have, and why. */
 export interface PreferAvoidPodsEntry {
+  /** Pods of one controller. */
   podSignature?: PodSignature;
   /** A moment to the second. In JSON a string by RFC 3339, or null. */
   evictionTime?: string;
@@ -1918,6 +2348,7 @@ export interface PreferAvoidPodsEntry {
   message?: string;
 }
 
+/** Pods of one controller. */
 export interface PodSignature {
   /** Names an object that owns another one in the same namespace, or cluster-wide. */
   podController?: OwnerReference;
@@ -1929,7 +2360,9 @@ export interface PersistentVolume {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a volume. */
   spec?: PersistentVolumeSpec;
+  /** What was last seen of a volume. */
   status?: PersistentVolumeStatus;
 }
 
@@ -1942,81 +2375,139 @@ export interface PersistentVolumeList {
   items?: PersistentVolume[];
 }
 
+/** What is wanted of a volume. */
 export interface PersistentVolumeSpec {
+  /** Its size, by resource. */
   capacity?: Record<string, string>;
+  /** A disk of Google Compute Engine. */
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
+  /** A disk of AWS. */
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
+  /** A Gluster volume. No longer of use. */
   glusterfs?: GlusterfsPersistentVolumeSource;
+  /** An NFS share. */
   nfs?: NFSVolumeSource;
+  /** A Ceph block device. No longer of use. */
   rbd?: RBDPersistentVolumeSource;
+  /** A disk over iSCSI. */
   iscsi?: ISCSIPersistentVolumeSource;
+  /** A disk of OpenStack. */
   cinder?: CinderPersistentVolumeSource;
+  /** A Ceph file system. No longer of use. */
   cephfs?: CephFSPersistentVolumeSource;
+  /** A disk over Fibre Channel. */
   fc?: FCVolumeSource;
+  /** A Flocker volume. No longer of use. */
   flocker?: FlockerVolumeSource;
+  /** A volume of a Flex driver. CSI has taken its place. */
   flexVolume?: FlexPersistentVolumeSource;
+  /** A file share of Azure. */
   azureFile?: AzureFilePersistentVolumeSource;
+  /** A disk of vSphere. */
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
+  /** A Quobyte volume. No longer of use. */
   quobyte?: QuobyteVolumeSource;
+  /** A disk of Azure. */
   azureDisk?: AzureDiskVolumeSource;
+  /** A disk of Photon. No longer of use. */
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
+  /** A Portworx volume. */
   portworxVolume?: PortworxVolumeSource;
+  /** A ScaleIO volume. No longer of use. */
   scaleIO?: ScaleIOPersistentVolumeSource;
+  /** A disk or folder of one node. */
   local?: LocalVolumeSource;
+  /** A StorageOS volume. No longer of use. */
   storageos?: StorageOSPersistentVolumeSource;
+  /** A volume of a CSI driver. */
   csi?: CSIPersistentVolumeSource;
+  /** How it can be used: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod. */
   accessModes?: string[];
-  /** Names an object, or a part of it. */
+  /** The claim that it is bound to. */
   claimRef?: ObjectReference;
+  /** What becomes of it when the claim is gone: Retain, Delete or Recycle. */
   persistentVolumeReclaimPolicy?: string;
+  /** The class that it belongs to; empty for none. */
   storageClassName?: string;
+  /** Options to mount it with. */
   mountOptions?: string[];
+  /** Filesystem or Block. */
   volumeMode?: string;
+  /** Nodes that can reach it. */
   nodeAffinity?: VolumeNodeAffinity;
+  /** The class of its changeable attributes. */
   volumeAttributesClassName?: string;
 }
 
+/** What was last seen of a volume. */
 export interface PersistentVolumeStatus {
+  /** Pending, Available, Bound, Released or Failed. */
   phase?: string;
+  /** Says to people why it is in this state. */
   message?: string;
+  /** Says to programs why it is in this state. */
   reason?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When the phase last changed. */
   lastPhaseTransitionTime?: string;
 }
 
+/** Where a volume's content is; exactly one is set. */
 export interface PersistentVolumeSource {
+  /** A disk of Google Compute Engine. */
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
+  /** A disk of AWS. */
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
+  /** A Gluster volume. No longer of use. */
   glusterfs?: GlusterfsPersistentVolumeSource;
+  /** An NFS share. */
   nfs?: NFSVolumeSource;
+  /** A Ceph block device. No longer of use. */
   rbd?: RBDPersistentVolumeSource;
+  /** A disk over iSCSI. */
   iscsi?: ISCSIPersistentVolumeSource;
+  /** A disk of OpenStack. */
   cinder?: CinderPersistentVolumeSource;
+  /** A Ceph file system. No longer of use. */
   cephfs?: CephFSPersistentVolumeSource;
+  /** A disk over Fibre Channel. */
   fc?: FCVolumeSource;
+  /** A Flocker volume. No longer of use. */
   flocker?: FlockerVolumeSource;
+  /** A volume of a Flex driver. CSI has taken its place. */
   flexVolume?: FlexPersistentVolumeSource;
+  /** A file share of Azure. */
   azureFile?: AzureFilePersistentVolumeSource;
+  /** A disk of vSphere. */
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
+  /** A Quobyte volume. No longer of use. */
   quobyte?: QuobyteVolumeSource;
+  /** A disk of Azure. */
   azureDisk?: AzureDiskVolumeSource;
+  /** A disk of Photon. No longer of use. */
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
+  /** A Portworx volume. */
   portworxVolume?: PortworxVolumeSource;
+  /** A ScaleIO volume. No longer of use. */
   scaleIO?: ScaleIOPersistentVolumeSource;
+  /** A disk or folder of one node. */
   local?: LocalVolumeSource;
+  /** A StorageOS volume. No longer of use. */
   storageos?: StorageOSPersistentVolumeSource;
+  /** A volume of a CSI driver. */
   csi?: CSIPersistentVolumeSource;
 }
 
+/** Nodes that can reach a volume. */
 export interface VolumeNodeAffinity {
-  /** Selects nodes; one of the terms must hold. */
+  /** Which nodes. */
   required?: NodeSelector;
 }
 
+/** A Gluster volume. No longer of use. */
 export interface GlusterfsPersistentVolumeSource {
   endpoints?: string;
   path?: string;
@@ -2024,6 +2515,7 @@ export interface GlusterfsPersistentVolumeSource {
   endpointsNamespace?: string;
 }
 
+/** A Ceph block device. No longer of use. */
 export interface RBDPersistentVolumeSource {
   monitors?: string[];
   image?: string;
@@ -2031,10 +2523,12 @@ export interface RBDPersistentVolumeSource {
   pool?: string;
   user?: string;
   keyring?: string;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
   readOnly?: boolean;
 }
 
+/** A disk over iSCSI. */
 export interface ISCSIPersistentVolumeSource {
   targetPortal?: string;
   iqn?: string;
@@ -2045,34 +2539,42 @@ export interface ISCSIPersistentVolumeSource {
   portals?: string[];
   chapAuthDiscovery?: boolean;
   chapAuthSession?: boolean;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
   initiatorName?: string;
 }
 
+/** A disk of OpenStack. */
 export interface CinderPersistentVolumeSource {
   volumeID?: string;
   fsType?: string;
   readOnly?: boolean;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
 }
 
+/** A Ceph file system. No longer of use. */
 export interface CephFSPersistentVolumeSource {
   monitors?: string[];
   path?: string;
   user?: string;
   secretFile?: string;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
   readOnly?: boolean;
 }
 
+/** A volume of a Flex driver. CSI has taken its place. */
 export interface FlexPersistentVolumeSource {
   driver?: string;
   fsType?: string;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
   readOnly?: boolean;
   options?: Record<string, string>;
 }
 
+/** A file share of Azure. */
 export interface AzureFilePersistentVolumeSource {
   secretName?: string;
   shareName?: string;
@@ -2080,9 +2582,11 @@ export interface AzureFilePersistentVolumeSource {
   secretNamespace?: string;
 }
 
+/** A ScaleIO volume. No longer of use. */
 export interface ScaleIOPersistentVolumeSource {
   gateway?: string;
   system?: string;
+  /** Names a Secret in any namespace. */
   secretRef?: SecretReference;
   sslEnabled?: boolean;
   protectionDomain?: string;
@@ -2093,11 +2597,15 @@ export interface ScaleIOPersistentVolumeSource {
   readOnly?: boolean;
 }
 
+/** A disk or folder of one node. */
 export interface LocalVolumeSource {
+  /** Where it is. */
   path?: string;
+  /** The file system. */
   fsType?: string;
 }
 
+/** A StorageOS volume. No longer of use. */
 export interface StorageOSPersistentVolumeSource {
   volumeName?: string;
   volumeNamespace?: string;
@@ -2107,16 +2615,27 @@ export interface StorageOSPersistentVolumeSource {
   secretRef?: ObjectReference;
 }
 
+/** A volume of a CSI driver. */
 export interface CSIPersistentVolumeSource {
+  /** The driver. */
   driver?: string;
+  /** The volume's name at the driver; never changes. */
   volumeHandle?: string;
+  /** It cannot be written to. */
   readOnly?: boolean;
+  /** The file system. */
   fsType?: string;
+  /** What the driver knows of the volume. */
   volumeAttributes?: Record<string, string>;
+  /** Credentials to attach it. */
   controllerPublishSecretRef?: SecretReference;
+  /** Credentials to prepare it on a node. */
   nodeStageSecretRef?: SecretReference;
+  /** Credentials to mount it. */
   nodePublishSecretRef?: SecretReference;
+  /** Credentials to make it larger. */
   controllerExpandSecretRef?: SecretReference;
+  /** Credentials to make it larger on a node. */
   nodeExpandSecretRef?: SecretReference;
 }
 
@@ -2124,10 +2643,15 @@ export interface CSIPersistentVolumeSource {
 export interface PodAttachOptions {
   apiVersion?: string;
   kind?: string;
+  /** Send standard input. */
   stdin?: boolean;
+  /** Receive standard output. */
   stdout?: boolean;
+  /** Receive standard error. */
   stderr?: boolean;
+  /** Over a terminal. */
   tty?: boolean;
+  /** The container; may be left out if there is only one. */
   container?: string;
 }
 
@@ -2135,11 +2659,17 @@ export interface PodAttachOptions {
 export interface PodExecOptions {
   apiVersion?: string;
   kind?: string;
+  /** Send standard input. */
   stdin?: boolean;
+  /** Receive standard output. */
   stdout?: boolean;
+  /** Receive standard error. */
   stderr?: boolean;
+  /** Over a terminal. */
   tty?: boolean;
+  /** The container; may be left out if there is only one. */
   container?: string;
+  /** The program and its arguments; no shell is involved. */
   command?: string[];
 }
 
@@ -2163,7 +2693,9 @@ export interface PodLogOptions {
   tailLines?: Int64;
   /** At most so many bytes. */
   limitBytes?: Int64;
+  /** Do not check the node's certificate. */
   insecureSkipTLSVerifyBackend?: boolean;
+  /** All, Stdout or Stderr. */
   stream?: string;
 }
 
@@ -2171,6 +2703,7 @@ export interface PodLogOptions {
 export interface PodPortForwardOptions {
   apiVersion?: string;
   kind?: string;
+  /** The ports to forward. */
   ports?: number[];
 }
 
@@ -2178,10 +2711,13 @@ export interface PodPortForwardOptions {
 export interface PodProxyOptions {
   apiVersion?: string;
   kind?: string;
+  /** The path to ask the pod for. */
   path?: string;
 }
 
+/** What must hold when a write takes effect. */
 export interface Preconditions {
+  /** The object has this identity. */
   uid?: string;
 }
 
@@ -2191,7 +2727,9 @@ export interface RangeAllocation {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** The range. */
   range?: string;
+  /** A bit for each member. */
   data?: string;
 }
 
@@ -2201,7 +2739,9 @@ export interface ReplicationController {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a ReplicationController. */
   spec?: ReplicationControllerSpec;
+  /** What was last seen of a ReplicationController. */
   status?: ReplicationControllerStatus;
 }
 
@@ -2214,29 +2754,45 @@ export interface ReplicationControllerList {
   items?: ReplicationController[];
 }
 
+/** What is wanted of a ReplicationController. */
 export interface ReplicationControllerSpec {
+  /** How many pods. */
   replicas?: number;
+  /** Seconds that a pod must be ready for to count as available. */
   minReadySeconds?: number;
+  /** The labels of its pods; those of the template when empty. */
   selector?: Record<string, string>;
-  /** What pods made from a template look like. */
+  /** What its pods look like. */
   template?: PodTemplateSpec;
 }
 
+/** What was last seen of a ReplicationController. */
 export interface ReplicationControllerStatus {
+  /** Pods that are there. */
   replicas?: number;
+  /** Pods with all labels of the template. */
   fullyLabeledReplicas?: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods that have been ready long enough. */
   availableReplicas?: number;
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Single aspects of its state. */
   conditions?: ReplicationControllerCondition[];
 }
 
+/** One aspect of a ReplicationController's state. */
 export interface ReplicationControllerCondition {
+  /** Which aspect. */
   type?: string;
+  /** Whether it holds: True, False or Unknown. */
   status?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When `status` last changed. */
   lastTransitionTime?: string;
+  /** A word for programs that says why. */
   reason?: string;
+  /** A sentence for people. */
   message?: string;
 }
 
@@ -2246,7 +2802,9 @@ export interface ResourceQuota {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What a quota bounds. */
   spec?: ResourceQuotaSpec;
+  /** What was last seen of a quota. */
   status?: ResourceQuotaStatus;
 }
 
@@ -2259,24 +2817,37 @@ export interface ResourceQuotaList {
   items?: ResourceQuota[];
 }
 
+/** What a quota bounds. */
 export interface ResourceQuotaSpec {
+  /** The most that the namespace may use, by resource. */
   hard?: Record<string, string>;
+  /** Only what is in all of these scopes counts. */
   scopes?: string[];
+  /** Only what is in these scopes counts. */
   scopeSelector?: ScopeSelector;
 }
 
+/** What was last seen of a quota. */
 export interface ResourceQuotaStatus {
+  /** The bounds that hold. */
   hard?: Record<string, string>;
+  /** What the namespace uses. */
   used?: Record<string, string>;
 }
 
+/** Selects by scopes; all must hold. */
 export interface ScopeSelector {
+  /** The scopes. */
   matchExpressions?: ScopedResourceSelectorRequirement[];
 }
 
+/** One scope. */
 export interface ScopedResourceSelectorRequirement {
+  /** The scope. */
   scopeName?: string;
+  /** How values are compared: In, NotIn, Exists or DoesNotExist. */
   operator?: string;
+  /** For In and NotIn at least one; for the others none. */
   values?: string[];
 }
 
@@ -2306,6 +2877,7 @@ export interface SecretList {
   items?: Secret[];
 }
 
+/** A reference to an object, as text in an annotation. */
 export interface SerializedReference {
   apiVersion?: string;
   kind?: string;
@@ -2339,6 +2911,7 @@ export interface ServiceList {
 export interface ServiceProxyOptions {
   apiVersion?: string;
   kind?: string;
+  /** The path to ask the service for. */
   path?: string;
 }
 
@@ -2410,28 +2983,43 @@ export interface ServicePort {
   nodePort?: number;
 }
 
+/** Settings of session affinity. */
 export interface SessionAffinityConfig {
+  /** Settings of affinity by client address. */
   clientIP?: ClientIPConfig;
 }
 
+/** Settings of affinity by client address. */
 export interface ClientIPConfig {
+  /** How long a client keeps its pod; at most a day. */
   timeoutSeconds?: number;
 }
 
+/** What is known of a load balancer. */
 export interface LoadBalancerStatus {
+  /** Where it takes traffic. */
   ingress?: LoadBalancerIngress[];
 }
 
+/** A place where a load balancer takes traffic. */
 export interface LoadBalancerIngress {
+  /** Its address. */
   ip?: string;
+  /** Its name. */
   hostname?: string;
+  /** VIP: traffic arrives with this address; Proxy: with the node's or pod's. */
   ipMode?: string;
+  /** Its ports. */
   ports?: PortStatus[];
 }
 
+/** A port of a load balancer. */
 export interface PortStatus {
+  /** The number. */
   port?: number;
+  /** TCP, UDP or SCTP. */
   protocol?: string;
+  /** Why it does not work. */
   error?: string;
 }
 

@@ -28,11 +28,13 @@ export interface Event {
   note?: string;
   /** Normal or Warning. */
   type?: string;
+  /** Who tells it, for readers of the older form. */
   deprecatedSource?: EventSource;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When it happened first, for readers of the older form. */
   deprecatedFirstTimestamp?: string;
-  /** A moment to the second. In JSON a string by RFC 3339, or null. */
+  /** When it happened last, for readers of the older form. */
   deprecatedLastTimestamp?: string;
+  /** How often it happened, for readers of the older form. */
   deprecatedCount?: number;
 }
 
@@ -45,8 +47,10 @@ export interface EventList {
   items?: Event[];
 }
 
+/** How an event went on. */
 export interface EventSeries {
+  /** How often it happened. */
   count?: number;
-  /** A moment to the microsecond. In JSON a string by RFC 3339 with six decimals, or null. */
+  /** When it happened last. */
   lastObservedTime?: string;
 }

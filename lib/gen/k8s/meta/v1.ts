@@ -2,6 +2,7 @@
 import type { RawJson } from "../../../resource/codec/raw-json.ts";
 import type { Int64 } from "../../../resource/int64.ts";
 
+/** A moment as protobuf writes it. */
 export interface Timestamp {
   seconds?: Int64;
   nanos?: number;
@@ -51,6 +52,7 @@ export interface ListMeta {
   continue?: string;
   /** How many items follow the last one of this page, if the server counted them. */
   remainingItemCount?: Int64;
+  /** Which part of the objects the list shows. */
   shardInfo?: ShardInfo;
 }
 
@@ -96,7 +98,9 @@ export interface ManagedFieldsEntry {
   subresource?: string;
 }
 
+/** A part of the objects of a kind. */
 export interface ShardInfo {
+  /** The part. */
   selector?: string;
 }
 
@@ -108,9 +112,13 @@ export interface LabelSelector {
   matchExpressions?: LabelSelectorRequirement[];
 }
 
+/** One requirement on a field. */
 export interface FieldSelectorRequirement {
+  /** The field. */
   key?: string;
+  /** How values are compared: In, NotIn, Exists or DoesNotExist. */
   operator?: string;
+  /** For In and NotIn at least one; for the others none. */
   values?: string[];
 }
 
@@ -144,6 +152,7 @@ export interface Condition {
 export interface GetOptions {
   apiVersion?: string;
   kind?: string;
+  /** The state to read. */
   resourceVersion?: string;
 }
 
@@ -171,6 +180,7 @@ export interface ListOptions {
   continue?: string;
   /** A watch begins with the present objects and a bookmark after the last of them. */
   sendInitialEvents?: boolean;
+  /** Restricts to a part of the objects. */
   shardSelector?: string;
 }
 
@@ -212,11 +222,15 @@ export interface PatchOptions {
   fieldValidation?: string;
 }
 
+/** Query parameters of applying an object. */
 export interface ApplyOptions {
   apiVersion?: string;
   kind?: string;
+  /** `All` goes through all stages and stores nothing. */
   dryRun?: string[];
+  /** Takes over fields that other managers own. */
   force?: boolean;
+  /** Who makes the change. */
   fieldManager?: string;
 }
 
@@ -242,6 +256,7 @@ export interface DeleteOptions {
 export interface TableOptions {
   apiVersion?: string;
   kind?: string;
+  /** What a row carries of its object: None, Metadata or Object. */
   includeObject?: string;
 }
 
@@ -257,7 +272,9 @@ export interface Preconditions {
 export interface APIVersions {
   apiVersion?: string;
   kind?: string;
+  /** The versions. */
   versions?: string[];
+  /** Where the server is, seen from where the client is. */
   serverAddressByClientCIDRs?: ServerAddressByClientCIDR[];
 }
 
@@ -265,7 +282,7 @@ export interface APIVersions {
 export interface APIGroupList {
   apiVersion?: string;
   kind?: string;
-  /** A group and the versions that it is served in. */
+  /** The groups. */
   groups?: APIGroup[];
 }
 
@@ -273,17 +290,23 @@ export interface APIGroupList {
 export interface APIResourceList {
   apiVersion?: string;
   kind?: string;
+  /** The group version. */
   groupVersion?: string;
-  /** A resource or subresource of a group version. */
+  /** Its resources and their subresources. */
   resources?: APIResource[];
 }
 
+/** Paths that the server has. */
 export interface RootPaths {
+  /** The paths. */
   paths?: string[];
 }
 
+/** Where the server is for clients of a range. */
 export interface ServerAddressByClientCIDR {
+  /** The range. */
   clientCIDR?: string;
+  /** The address. */
   serverAddress?: string;
 }
 
@@ -291,53 +314,74 @@ export interface ServerAddressByClientCIDR {
 export interface APIGroup {
   apiVersion?: string;
   kind?: string;
+  /** The group. */
   name?: string;
+  /** The versions that it is served in. */
   versions?: GroupVersionForDiscovery[];
+  /** The version to take. */
   preferredVersion?: GroupVersionForDiscovery;
+  /** Where the server is, seen from where the client is. */
   serverAddressByClientCIDRs?: ServerAddressByClientCIDR[];
 }
 
+/** A group version, whole and in parts. */
 export interface GroupVersionForDiscovery {
+  /** Both, as `apps/v1`. */
   groupVersion?: string;
+  /** The version alone. */
   version?: string;
 }
 
 /** A resource or subresource of a group version. */
 export interface APIResource {
+  /** The plural; of a subresource with the resource before it, as `pods/status`. */
   name?: string;
+  /** The singular. */
   singularName?: string;
+  /** Its objects live in namespaces. */
   namespaced?: boolean;
+  /** The group of the kind, when it is another. */
   group?: string;
+  /** The version of the kind, when it is another. */
   version?: string;
+  /** The kind. */
   kind?: string;
-  /** In JSON a list of strings. */
+  /** What can be done with it. */
   verbs?: string[];
+  /** Shorter names for it. */
   shortNames?: string[];
+  /** Groups of resources that it is in, as `all`. */
   categories?: string[];
+  /** Changes when objects are stored in another version. */
   storageVersionHash?: string;
 }
 
+/** A kind, without a version. */
 export interface GroupKind {
   group?: string;
   kind?: string;
 }
 
+/** A resource, without a version. */
 export interface GroupResource {
   group?: string;
   resource?: string;
 }
 
+/** A group and a version. */
 export interface GroupVersion {
   group?: string;
   version?: string;
 }
 
+/** A kind of a version. */
 export interface GroupVersionKind {
   group?: string;
   version?: string;
   kind?: string;
 }
 
+/** A resource of a version. */
 export interface GroupVersionResource {
   group?: string;
   version?: string;
@@ -371,6 +415,7 @@ export interface PartialObjectMetadataList {
   items?: PartialObjectMetadata[];
 }
 
+/** A change of an object; its form is in the media type. */
 export interface Patch {
 }
 

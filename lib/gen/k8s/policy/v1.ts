@@ -8,7 +8,7 @@ export interface Eviction {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
-  /** How an object is deleted. */
+  /** How the pod is deleted. */
   deleteOptions?: DeleteOptions;
 }
 
@@ -18,7 +18,9 @@ export interface PodDisruptionBudget {
   kind?: string;
   /** What every stored object has: its name, its identity and its history. */
   metadata?: ObjectMeta;
+  /** What is wanted of a budget. */
   spec?: PodDisruptionBudgetSpec;
+  /** What was last seen of a budget. */
   status?: PodDisruptionBudgetStatus;
 }
 
@@ -31,23 +33,32 @@ export interface PodDisruptionBudgetList {
   items?: PodDisruptionBudget[];
 }
 
+/** What is wanted of a budget. */
 export interface PodDisruptionBudgetSpec {
-  /** A number or a string: a port or its name, a count or a percentage. */
+  /** How many pods must stay, as a number or a percentage; not together with maxUnavailable. */
   minAvailable?: number | string;
-  /** Selects objects by their labels; all requirements must hold. Empty selects everything. */
+  /** The pods. */
   selector?: LabelSelector;
-  /** A number or a string: a port or its name, a count or a percentage. */
+  /** How many may be away, as a number or a percentage; not together with minAvailable. */
   maxUnavailable?: number | string;
+  /** When pods that are not ready may go: IfHealthyBudget or AlwaysAllow. */
   unhealthyPodEvictionPolicy?: string;
 }
 
+/** What was last seen of a budget. */
 export interface PodDisruptionBudgetStatus {
+  /** The generation that the status is about. */
   observedGeneration?: Int64;
+  /** Pods whose eviction was allowed and that are still there, and since when. */
   disruptedPods?: Record<string, string>;
+  /** How many pods may go now. */
   disruptionsAllowed?: number;
+  /** Pods that are well. */
   currentHealthy?: number;
+  /** Pods that must be well. */
   desiredHealthy?: number;
+  /** Pods that the budget counts. */
   expectedPods?: number;
-  /** One aspect of an object's state. */
+  /** Single aspects of its state. */
   conditions?: Condition[];
 }
