@@ -12,6 +12,7 @@ import { installPlugins } from "../node-agent/network/install-plugins.ts";
 import { PodNetwork } from "../node-agent/network/pod-network.ts";
 import { uplinkMtu } from "../node-agent/network/uplink-mtu.ts";
 import { ContainerdInstance, readSnapshotter } from "../node-agent/runtime/cri/containerd-instance.ts";
+import { unmountBelow } from "../node-agent/volumes/unmount-below.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 
 const SOURCES = path.resolve(import.meta.dirname, "..");
@@ -27,6 +28,7 @@ export interface ContainerNodeParts {
 /** What a node with real containers has around its agent: CNI plugins, a containerd of its own, the sandbox image. */
 export class ContainerNode {
   readonly #parts: ContainerNodeParts;
+  readonly #dataDir: string;
   readonly #folder: string;
   readonly #stateDir: string;
   readonly #containerd: ContainerdInstance;
@@ -34,6 +36,7 @@ export class ContainerNode {
 
   constructor(parts: ContainerNodeParts, dataDir: string, record: ClusterRecord) {
     this.#parts = parts;
+    this.#dataDir = dataDir;
     this.#folder = path.join(dataDir, "containerd");
     // Short, since sockets are in it, and gone after a reboot together with what it describes.
     this.#stateDir = path.join("/run/keelson", record.id);
@@ -79,9 +82,10 @@ export class ContainerNode {
     });
   }
 
-  /** Ends containerd with everything that it runs. Works from the folders alone. */
+  /** Ends containerd with everything that it runs, and unmounts the volumes of pods. Works from the folders alone. */
   async stop(): Promise<void> {
     await this.#containerd.stop();
+    await unmountBelow(this.#parts.run, this.#dataDir);
     rmSync(this.#stateDir, { recursive: true, force: true });
     // Shared with other clusters of this machine: the last one takes it away.
     const shared = path.dirname(this.#stateDir);

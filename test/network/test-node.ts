@@ -143,6 +143,17 @@ export class TestNode {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#channel?.close();
     await this.containers.stop();
+    // A pod's cgroup is its maker's to remove: here the test's.
+    await runCommand([
+      "find",
+      "/sys/fs/cgroup",
+      "-depth",
+      "-type",
+      "d",
+      "-path",
+      `*/keelson-test-${this.plan.id}*`,
+      "-delete",
+    ]);
     await this.machine[Symbol.asyncDispose]();
     rmSync(this.dataDir, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CommandError } from "../../../lib/process/command.ts";
+import { unmountBelow } from "../../volumes/unmount-below.ts";
 import type { ContainerdConfig } from "./containerd-config.ts";
 import { socketPath } from "./containerd-config.ts";
 import type { ContainerdInstanceParts } from "./containerd-instance.ts";
@@ -27,7 +28,7 @@ export async function endLeftovers(parts: ContainerdInstanceParts, directories: 
   await Promise.all(bundles.map((bundle) => deleteContainer(parts, directories, bundle)));
   await endShims(parts, directories);
   for (const bundle of bundles) removeTraces(bundle);
-  await unmountBelow(parts, directories.stateDir);
+  await unmountBelow(parts.run, directories.stateDir);
   for (const cgroup of cgroups) removeEmptyParents(cgroup);
 }
 
@@ -89,19 +90,6 @@ function removeTraces(bundle: Bundle): void {
   for (const name of list(CNI_RESULTS_DIR)) {
     if (name.includes(`-${bundle.id}-`)) rmSync(join(CNI_RESULTS_DIR, name), { force: true });
   }
-}
-
-async function unmountBelow(parts: ContainerdInstanceParts, dir: string): Promise<void> {
-  // The fifth field is the mount point, with spaces and the like in octal. Later mounts lie over earlier ones.
-  const points = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .flatMap((line) => line.split(" ")[4] ?? [])
-    .map((point) => point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
-    .filter((point) => point.startsWith(`${dir}/`))
-    .reverse();
-  if (points.length === 0) return;
-  // Lazily: a process that still has a file open there must not keep the node from going.
-  await parts.run(["umount", "--lazy", ...points]);
 }
 
 function cgroupOf(bundle: Bundle): string[] {
