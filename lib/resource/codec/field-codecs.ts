@@ -135,12 +135,14 @@ function listField(field: FieldShape, codec: ValueCodec): FieldCodec {
   const absent = field.omitEmpty ? EMPTY : Buffer.from(`,"${name}":null`);
   const push = (reader: WireReader, end: number, target: NormalObject): void => {
     reader.countElement();
+    const list = target[name] as unknown[] | undefined;
+    reader.path[reader.depth++] = list?.length ?? 0;
     const value = codec.read(reader, end, undefined);
-    const list = target[name];
+    reader.depth -= 1;
     if (list === undefined) {
       target[name] = [value];
     } else {
-      (list as unknown[]).push(value);
+      list.push(value);
     }
   };
   const common: FieldCodec = {

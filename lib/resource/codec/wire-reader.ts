@@ -63,6 +63,7 @@ export class WireReader {
   }
 
   enter(): number {
+    // Lists count too, as in JSON.
     if (this.depth >= this.#maxDepth) {
       throw this.fail(`nested deeper than ${this.#maxDepth} levels`);
     }

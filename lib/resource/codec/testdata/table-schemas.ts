@@ -92,3 +92,9 @@ function fieldSchema(field: TableField, alias: string, schemas: ReadonlyMap<stri
   };
   return { ...common, type: "message", message };
 }
+
+/** Protobuf packages by their alias in the tables. */
+export function packagesByAlias(file: string): Map<string, string> {
+  const table = JSON.parse(readFileSync(file, "utf8")) as { packages: { a: string; package: string }[] };
+  return new Map(table.packages.map((entry) => [entry.a, entry.package]));
+}
