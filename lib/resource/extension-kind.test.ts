@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FieldDescriptorProto_Type, type FileDescriptorProto, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { beforeAll, describe, expect, test } from "vitest";
 import { kindDescriptors } from "../gen/k8s/descriptors.ts";
 import { Codec } from "./codec/codec.ts";
@@ -87,25 +89,56 @@ describe("a kind from a .proto that is not ours", () => {
     expect(table.rows[0]?.cells).toEqual(["bolt", 3, "Glossy"]);
   });
 
-  test("cannot be registered over another, and is harmless when registered again", () => {
+  test("is harmless when registered again", () => {
     const registry = registered();
     expect(registry.register(descriptorSet)).toEqual([]);
-    const renamed = Buffer.from(
-      Buffer.from(descriptorSet).toString("latin1").replaceAll("example.widgets.v1", "exampel.widgets.v1"),
-      "latin1",
-    );
-    expect(() => registry.register(renamed)).toThrow("widgets.example.com/v1/widgets is registered already");
   });
 
-  test("a descriptor set without its imports is refused whole", () => {
-    const registry = loadRegistry(kindDescriptors);
-    const broken = Buffer.from(
-      Buffer.from(descriptorSet).toString("latin1").replaceAll(".meta.v1.ObjectMeta", ".meta.v1.ObjectMate"),
-      "latin1",
-    );
-    expect(() => registry.register(broken)).toThrow(
-      "the descriptor set lacks k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMate",
-    );
-    expect(registry.resource("widgets.example.com", "v1", "widgets")).toBeUndefined();
+  test("brings no messages along that it does not need", () => {
+    const names = registered().messageNames();
+    expect(names).toContain("example.widgets.v1.Hole");
+    expect(names.filter((name) => name.startsWith("google.") || name.startsWith("keelson."))).toEqual([]);
+  });
+
+  test.each<[string, (file: FileDescriptorProto) => void, string]>([
+    [
+      "another message for a kind that is there",
+      (file) => {
+        file.package = "other.widgets.v1";
+        for (const field of file.messageType.flatMap((message) => message.field)) {
+          field.typeName = field.typeName.replace(".example.", ".other.");
+        }
+      },
+      "widgets.example.com/v1/Widget is registered already",
+    ],
+    [
+      "a message that is absent",
+      (file) => {
+        file.package = "other.widgets.v1";
+      },
+      "the descriptor set lacks example.widgets.v1.WidgetSpec",
+    ],
+    [
+      "a field of a type that kinds cannot have",
+      (file) => {
+        file.package = "other.widgets.v1";
+        for (const field of file.messageType.flatMap((message) => message.field)) {
+          field.typeName = field.typeName.replace(".example.", ".other.");
+          if (field.name === "size") field.type = FieldDescriptorProto_Type.FIXED32;
+        }
+      },
+      "other.widgets.v1.WidgetSpec.size: kinds cannot have fields of this protobuf type",
+    ],
+  ])("is refused whole: %s", (name, change, message) => {
+    const registry = name.startsWith("another") ? registered() : loadRegistry(kindDescriptors);
+    const before = registry.messageNames();
+    expect(() => registry.register(changed(change))).toThrow(message);
+    expect(registry.messageNames()).toEqual(before);
   });
 });
+
+function changed(change: (file: FileDescriptorProto) => void): Uint8Array {
+  const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
+  for (const file of set.file) if (file.package === "example.widgets.v1") change(file);
+  return toBinary(FileDescriptorSetSchema, set);
+}

@@ -11,11 +11,14 @@ import type {
   ScalarType,
 } from "./schema.ts";
 
-/** Finds a message by its full name; throws when there is none. */
-export type FindMessage = (name: string) => {
+export interface MessageEntry {
   readonly descriptor: MessageDescriptor;
+  /** Built when first asked, then kept. */
   readonly schema: () => MessageSchema;
-};
+}
+
+/** Finds a message by its full name; throws when there is none. */
+export type FindMessage = (name: string) => MessageEntry;
 
 /** `FieldDescriptorProto.Type` of what kinds may use; upstream's API conventions allow no other numbers. */
 const scalarTypes: ReadonlyMap<number, ScalarType> = new Map([

@@ -3,19 +3,13 @@ import { compareGroups } from "./group-order.ts";
 import type { ResourceDefinition } from "./kind.ts";
 import { buildResourceDefinition } from "./registry-definition.ts";
 import { type MessageDescriptor, readDescriptorSet } from "./registry-descriptors.ts";
-import { buildMessageSchema } from "./registry-schema.ts";
+import { buildMessageSchema, type FindMessage, type MessageEntry } from "./registry-schema.ts";
 import type { MessageSchema } from "./schema.ts";
 
 export interface GroupVersionName {
   /** Empty for the core group. */
   readonly group: string;
   readonly version: string;
-}
-
-interface MessageEntry {
-  readonly descriptor: MessageDescriptor;
-  /** Built when first asked, then kept. */
-  readonly schema: () => MessageSchema;
 }
 
 /**
@@ -36,7 +30,6 @@ export class Registry {
   readonly #resourcesByKind = new Map<string, ResourceDefinition>();
   /** Kinds that are no resources too: lists, options, bodies of subresources. */
   readonly #kinds = new Map<string, MessageEntry>();
-  readonly #kindsOfEveryGroup = new Map<string, MessageEntry>();
 
   constructor(descriptorSet: Uint8Array) {
     this.#add(this.#read(descriptorSet));
@@ -44,36 +37,47 @@ export class Registry {
 
   /**
    * Adds what a `google.protobuf.FileDescriptorSet` says (with its imports, as `buf build` writes it) and returns the
-   * resources that are new. Messages that are known already are passed over. Throws, and adds nothing, when it names a
-   * message that is absent, or a resource or kind that another file has.
+   * resources that are new. Messages that are known already, and those that no kind needs, are passed over. Throws, and
+   * adds nothing, when it names a message that is absent, contradicts itself, or claims a resource or kind that is there
+   * already.
    */
   register(descriptorSet: Uint8Array): ResourceDefinition[] {
-    const added = this.#read(descriptorSet);
-    checkReferences(added, this.#messages);
+    const added = partsOfKinds(this.#read(descriptorSet));
+    for (const entry of added.values()) entry.schema();
     return this.#add(added);
   }
 
   #read(descriptorSet: Uint8Array): Map<string, MessageEntry> {
     const added = new Map<string, MessageEntry>();
+    const find = (name: string) => {
+      const entry = added.get(name) ?? this.#messages.get(name);
+      if (entry === undefined) throw new Error(`the descriptor set lacks ${name}`);
+      return entry;
+    };
     for (const file of readDescriptorSet(descriptorSet)) {
       for (const descriptor of file.messages) {
-        if (!this.#messages.has(descriptor.name)) added.set(descriptor.name, this.#entry(descriptor));
+        if (!this.#messages.has(descriptor.name)) added.set(descriptor.name, messageEntry(descriptor, find));
       }
     }
     return added;
   }
 
   #add(added: ReadonlyMap<string, MessageEntry>): ResourceDefinition[] {
+    const kinds = newNames(
+      this.#kinds,
+      [...added.values()].map((entry) => [kindKey(entry.descriptor), entry]),
+    );
     const definitions = [...added.values()]
       .filter(({ descriptor }) => descriptor.resource !== undefined)
-      .map((entry) => this.#define(entry, added));
-    this.#checkNew(definitions);
+      .map((entry) => define(entry, added));
+    const resources = newNames(
+      this.#resources,
+      definitions.map((definition) => [key(definition, definition.resource), definition]),
+    );
     for (const [name, entry] of added) this.#messages.set(name, entry);
-    for (const entry of added.values()) this.#addKind(entry);
-    for (const definition of definitions) {
-      this.#resources.set(key(definition, definition.resource), definition);
-      this.#resourcesByKind.set(key(definition, definition.kind), definition);
-    }
+    for (const [name, entry] of kinds) this.#kinds.set(name, entry);
+    for (const [name, definition] of resources) this.#resources.set(name, definition);
+    for (const definition of definitions) this.#resourcesByKind.set(key(definition, definition.kind), definition);
     return definitions;
   }
 
@@ -89,8 +93,8 @@ export class Registry {
 
   /** The message of any kind that a body may have in this group version, options and lists included. */
   schemaOfKind(group: string, version: string, kind: string): MessageSchema | undefined {
-    const entry = this.#kinds.get(key({ group, version }, kind)) ?? this.#everyGroupKind({ group, version }, kind);
-    return entry?.schema();
+    const own = this.#kinds.get(key({ group, version }, kind));
+    return (own ?? (this.#isServed(group, version) ? this.#kinds.get(key(everyGroup, kind)) : undefined))?.schema();
   }
 
   /** By full protobuf name, `k8s.io.api.core.v1.Pod`. */
@@ -121,63 +125,61 @@ export class Registry {
     return [...found.values()].sort(compareGroups);
   }
 
-  #everyGroupKind(api: GroupVersionName, kind: string): MessageEntry | undefined {
-    const isServed = this.resources().some(({ group, version }) => group === api.group && version === api.version);
-    return isServed ? this.#kindsOfEveryGroup.get(kind) : undefined;
-  }
-
-  #entry(descriptor: MessageDescriptor): MessageEntry {
-    let schema: MessageSchema | undefined;
-    return {
-      descriptor,
-      schema: () => {
-        schema ??= buildMessageSchema(descriptor, (name) => this.#messages.get(name) ?? missing(name));
-        return schema;
-      },
-    };
-  }
-
-  #define(entry: MessageEntry, added: ReadonlyMap<string, MessageEntry>): ResourceDefinition {
-    const list = added.get(`${entry.descriptor.name}List`);
-    return buildResourceDefinition(entry.descriptor, { object: entry.schema, list: list?.schema });
-  }
-
-  #checkNew(definitions: readonly ResourceDefinition[]): void {
-    const seen = new Set<string>();
-    for (const definition of definitions) {
-      for (const name of [key(definition, definition.resource), key(definition, definition.kind)]) {
-        if (this.#resources.has(name) || this.#resourcesByKind.has(name) || seen.has(name)) {
-          throw new Error(`${name} is registered already`);
-        }
-      }
-      seen.add(key(definition, definition.resource)).add(key(definition, definition.kind));
-    }
-  }
-
-  #addKind(entry: MessageEntry): void {
-    const { descriptor } = entry;
-    const name = descriptor.name.slice(descriptor.name.lastIndexOf(".") + 1);
-    if (descriptor.kind === Kind.KIND_OF_EVERY_GROUP) this.#kindsOfEveryGroup.set(name, entry);
-    else if (descriptor.kind === Kind.KIND_OF_CORE) this.#kinds.set(key({ group: "", version: "v1" }, name), entry);
-    else if (descriptor.file.api !== undefined && isKind(descriptor))
-      this.#kinds.set(key(descriptor.file.api, name), entry);
+  #isServed(group: string, version: string): boolean {
+    return this.resources().some((definition) => definition.group === group && definition.version === version);
   }
 }
 
-function isKind(descriptor: MessageDescriptor): boolean {
-  return descriptor.resource !== undefined || descriptor.kind !== Kind.KIND_UNSPECIFIED;
+const coreGroup: GroupVersionName = { group: "", version: "v1" };
+const everyGroup: GroupVersionName = { group: "*", version: "*" };
+
+function messageEntry(descriptor: MessageDescriptor, find: FindMessage): MessageEntry {
+  let schema: MessageSchema | undefined;
+  return {
+    descriptor,
+    schema: () => {
+      schema ??= buildMessageSchema(descriptor, find);
+      return schema;
+    },
+  };
 }
 
-function checkReferences(added: ReadonlyMap<string, MessageEntry>, known: ReadonlyMap<string, MessageEntry>): void {
-  for (const { descriptor } of added.values()) {
-    for (const { typeName, type } of descriptor.fields) {
-      if (typeName !== "" && type === 11 && !added.has(typeName) && !known.has(typeName)) missing(typeName);
-    }
+function define(entry: MessageEntry, added: ReadonlyMap<string, MessageEntry>): ResourceDefinition {
+  const list = added.get(`${entry.descriptor.name}List`);
+  return buildResourceDefinition(entry.descriptor, { object: entry.schema, list: list?.schema });
+}
+
+/** A foreign set brings its imports along, down to protobuf's own. */
+function partsOfKinds(all: ReadonlyMap<string, MessageEntry>): Map<string, MessageEntry> {
+  const parts = new Map<string, MessageEntry>();
+  const visit = (name: string) => {
+    const entry = all.get(name);
+    if (entry === undefined || parts.has(name)) return;
+    parts.set(name, entry);
+    for (const field of entry.descriptor.fields) visit(field.typeName);
+  };
+  for (const [name, { descriptor }] of all) if (kindKey(descriptor) !== undefined) visit(name);
+  return parts;
+}
+
+/** Undefined for messages that are no kinds. */
+function kindKey(descriptor: MessageDescriptor): string | undefined {
+  const { resource, kind, file } = descriptor;
+  const name = descriptor.name.slice(descriptor.name.lastIndexOf(".") + 1);
+  if (kind === Kind.KIND_OF_EVERY_GROUP) return key(everyGroup, name);
+  if (kind === Kind.KIND_OF_CORE) return key(coreGroup, name);
+  const isKind = resource !== undefined || kind !== Kind.KIND_UNSPECIFIED;
+  return isKind && file.api !== undefined ? key(file.api, name) : undefined;
+}
+
+function newNames<T>(known: ReadonlyMap<string, T>, added: (readonly [string | undefined, T])[]): Map<string, T> {
+  const names = new Map<string, T>();
+  for (const [name, value] of added) {
+    if (name === undefined) continue;
+    if (known.has(name) || names.has(name)) throw new Error(`${name} is registered already`);
+    names.set(name, value);
   }
-}
-
-function missing(name: string): never {
-  throw new Error(`the descriptor set lacks ${name}`);
+  return names;
 }
 
 function key({ group, version }: GroupVersionName, name: string): string {
