@@ -220,6 +220,13 @@ const cases: Case[] = [
   ],
   ["a secret", "v1", "Secret", {}, { type: "Opaque" }],
   [
+    "texts of a secret",
+    "v1",
+    "Secret",
+    { data: { a: "eA==", b: "eQ==" }, stringData: { a: "hello", c: "" } },
+    { data: { a: "aGVsbG8=", b: "eQ==", c: "" } },
+  ],
+  [
     "a namespace",
     "v1",
     "Namespace",
@@ -330,6 +337,10 @@ describe("defaults", () => {
     expect(
       defaulted("apps/v1", "StatefulSet", { spec: { updateStrategy: { type: "RollingUpdate" } } }),
     ).not.toHaveProperty("spec.updateStrategy.rollingUpdate");
+  });
+
+  test("the texts of a secret are not kept", () => {
+    expect(defaulted("v1", "Secret", { stringData: { a: "b" } })).not.toHaveProperty("stringData");
   });
 
   test("affinity that is off takes its settings away", () => {

@@ -4,6 +4,7 @@ import { limitRangeItem } from "./hooks/limit-range-item.ts";
 import { namespaceNameLabel } from "./hooks/namespace-name-label.ts";
 import { podHostPorts } from "./hooks/pod-host-ports.ts";
 import { podResources } from "./hooks/pod-resources.ts";
+import { secretStringData } from "./hooks/secret-string-data.ts";
 import { serviceTraffic } from "./hooks/service-traffic.ts";
 import { statefulSetUpdateStrategy } from "./hooks/stateful-set-update-strategy.ts";
 import { volumeSource } from "./hooks/volume-source.ts";
@@ -16,6 +17,7 @@ const hooks: ReadonlyMap<string, DefaultHook> = new Map([
   ["namespace-name-label", namespaceNameLabel],
   ["pod-host-ports", podHostPorts],
   ["pod-resources", podResources],
+  ["secret-string-data", secretStringData],
   ["service-traffic", serviceTraffic],
   ["stateful-set-update-strategy", statefulSetUpdateStrategy],
   ["volume-source", volumeSource],

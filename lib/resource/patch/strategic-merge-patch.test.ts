@@ -22,7 +22,7 @@ function field(jsonName: string, more: Partial<FieldSchema> = {}): FieldSchema {
     immutable: false,
     description: "",
     ...more,
-  };
+  } as FieldSchema;
 }
 
 function message(name: string, fields: readonly FieldSchema[]): MessageSchema {

@@ -230,6 +230,20 @@ const cases: Case[] = [
     { conditions: [{ type: "Healthy", status: "True", message: "ok" }] },
     { Status: "Healthy", Message: "ok", Error: "" },
   ],
+  [
+    "a disruption budget",
+    "policy",
+    "PodDisruptionBudget",
+    { spec: { minAvailable: 1 } },
+    { "Min Available": "1", "Max Unavailable": "N/A" },
+  ],
+  [
+    "a limit range",
+    "",
+    "LimitRange",
+    { metadata: { creationTimestamp: "2026-01-01T00:00:00Z" } },
+    { "Created At": "2026-01-01T00:00:00Z" },
+  ],
   ["a kind without hook", "example.com", "Widget", {}, {}],
 ];
 

@@ -3,6 +3,7 @@ import { endpointsRow } from "./hooks/endpoints-row.ts";
 import { coreEventRow, eventRow } from "./hooks/event-row.ts";
 import { nodeRow } from "./hooks/node-row.ts";
 import { podRow } from "./hooks/pod-row.ts";
+import { podDisruptionBudgetRow } from "./hooks/policy-rows.ts";
 import { serviceRow } from "./hooks/service-row.ts";
 import { persistentVolumeClaimRow, persistentVolumeRow } from "./hooks/volume-rows.ts";
 import {
@@ -38,6 +39,7 @@ const hooks: ReadonlyMap<string, RowHook> = new Map<string, RowHook>([
   ["apps/ReplicaSet", replicaSetRow],
   ["apps/StatefulSet", statefulSetRow],
   ["events.k8s.io/Event", eventRow],
+  ["policy/PodDisruptionBudget", podDisruptionBudgetRow],
 ]);
 
 /** The computed cells of an object of this kind. */

@@ -69,7 +69,7 @@ function cellReader(column: ColumnDefinition, schema: MessageSchema): CellReader
   const isTime = field?.type === "message" && /time$/.test(messageOf(field)?.form ?? "");
   const absent = absentCell(column, field);
   return (object, nowMs) => {
-    const value = valueAt(object, names);
+    const value = names.length === 0 ? undefined : valueAt(object, names);
     if (isTime) return humanAge(typeof value === "string" ? value : undefined, nowMs);
     if (value === undefined) return absent;
     return typeof value === "object" ? JSON.stringify(value) : (value as Cell);
