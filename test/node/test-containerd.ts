@@ -6,14 +6,12 @@ import { silentLog } from "../../lib/core/log.ts";
 import { runCommand } from "../../lib/process/command.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
-import { leaveMachine } from "../../node-agent/volumes/leave-machine.ts";
-import { linuxMounter } from "../../node-agent/volumes/mounter.ts";
 
 export interface TestContainerd {
   readonly socketPath: string;
   /** Name of a small image with a shell and busybox's tools. */
   readonly image: string;
-  /** A folder that goes with it; an agent's files belong in `agent` below. */
+  /** A folder that goes with it, for an agent's files too. */
   readonly dir: string;
   /** Name of the network namespace that everything of it lives in. */
   readonly namespace: string;
@@ -29,7 +27,6 @@ export async function startTestContainerd(podCidr: string): Promise<TestContaine
   const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
   const stop = async (): Promise<void> => {
     await new ContainerNode(parts, dir, record).stop();
-    await leaveMachine(linuxMounter, path.join(dir, "agent"));
     await runCommand(["ip", "netns", "del", namespace]);
     rmSync(dir, { recursive: true, force: true });
   };
