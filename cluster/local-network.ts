@@ -5,6 +5,8 @@ import { closeForwarding, openForwarding } from "./forward-firewall.ts";
 import { acquireForwarding, releaseForwarding } from "./ip-forwarding.ts";
 import type { NetworkPlan } from "./network-plan.ts";
 
+/** Anything wider is a default route in disguise, as VPNs set (0.0.0.0/1 and 128.0.0.0/1). */
+const SHORTEST_PREFIX = 8;
 /** The node's end of the pair. */
 const NODE_INTERFACE = "eth0";
 
@@ -41,7 +43,8 @@ export class LocalNetwork {
   async usedRanges(): Promise<Cidr[]> {
     const listed = await this.#run(["ip", "-4", "-json", "route", "show", "table", "all"]);
     const routes = JSON.parse(listed || "[]") as { dst: string }[];
-    return routes.flatMap((route) => parseCidr(route.dst) ?? []);
+    const ranges = routes.flatMap((route) => parseCidr(route.dst) ?? []);
+    return ranges.filter((range) => range.prefixLength >= SHORTEST_PREFIX);
   }
 
   /** Makes what is missing of the planned network and adopts what is there. */
