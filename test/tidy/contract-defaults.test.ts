@@ -68,7 +68,39 @@ describe.skipIf(!tablesArePresent)("defaults are as upstream's table says", () =
     }
     expect(compared).toBeGreaterThan(95);
   });
+
+  test("what create sets, whatever was sent", () => {
+    const { onCreate } = tablesArePresent
+      ? readTable<{ onCreate: CreateRow[] }>("kubernetes-defaults")
+      : { onCreate: [] };
+    let compared = 0;
+    for (const definition of registry.resources()) {
+      const rows = onCreate.filter(({ kind }) => messageOf(kind) === definition.schema);
+      const begins = rows.some(({ path }) => path === "metadata.generation");
+      if (definition.stored) expect(definition.generationPaths.length > 0, definition.kind).toBe(begins);
+      const status = rows.find(({ path, when }) => path === "status" && when === undefined)?.value;
+      if (status === undefined || status === null || computedOnCreate.includes(definition.kind)) continue;
+      const plain = Object.entries(status).filter(([, value]) => !isComputed(value));
+      expect(definition.initialStatus, definition.kind).toEqual(Object.fromEntries(plain));
+      compared += 1;
+    }
+    expect(compared).toBeGreaterThan(8);
+  });
 });
+
+/** Kinds whose status on create needs the clock. */
+const computedOnCreate = ["PersistentVolume"];
+
+interface CreateRow {
+  readonly kind: string;
+  readonly path: string;
+  readonly value: Readonly<Record<string, unknown>> | null;
+  readonly when?: string;
+}
+
+function isComputed(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "computed" in value;
+}
 
 /** Of the kind itself and of the part that a path through it ends in. */
 function hooksOf(schema: MessageSchema): string[] {
