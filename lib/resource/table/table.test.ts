@@ -21,7 +21,7 @@ describe("a table", () => {
   test("has a row for each object, with cells from paths and hooks", () => {
     const table = tableOf(
       definitionOf("apps", "replicasets"),
-      [{ metadata, spec: { replicas: 2 }, status: { replicas: 1 } }],
+      [{ metadata, spec: { replicas: 2 }, status: { replicas: 1 } } as object],
       {},
       options,
     );
@@ -47,7 +47,7 @@ describe("a table", () => {
   test("is written as meta.k8s.io/v1, with columns or, in later events of a watch, without", () => {
     const table = tableOf(
       definitionOf("", "configmaps"),
-      [{ metadata, data: { a: "<" } }],
+      [{ metadata, data: { a: "<" } } as object],
       { resourceVersion: "7" },
       options,
     );
@@ -72,7 +72,12 @@ describe("a table", () => {
   });
 
   test("marks rows of pods that are over", () => {
-    const table = tableOf(definitionOf("", "pods"), [{ metadata, status: { phase: "Succeeded" } }], {}, options);
+    const table = tableOf(
+      definitionOf("", "pods"),
+      [{ metadata, status: { phase: "Succeeded" } } as object],
+      {},
+      options,
+    );
     const { rows } = JSON.parse(encodeTable(table)) as { rows: { conditions: unknown }[] };
     expect(rows[0]?.conditions).toEqual([
       { type: "Completed", status: "True", reason: "Succeeded", message: "The pod has completed successfully." },

@@ -1,7 +1,15 @@
 import { bindingRules, configMapRules, namespaceRules, nodeRules, secretRules } from "./hooks/core-rules.ts";
+import { endpointsRules } from "./hooks/endpoints-rules.ts";
 import { podRules } from "./hooks/pod-rules.ts";
-import { coreEventRules, eventRules, leaseRules, priorityClassRules } from "./hooks/policy-rules.ts";
+import {
+  coreEventRules,
+  eventRules,
+  leaseRules,
+  podDisruptionBudgetRules,
+  priorityClassRules,
+} from "./hooks/policy-rules.ts";
 import { serviceRules } from "./hooks/service-rules.ts";
+import { persistentVolumeClaimRules, persistentVolumeRules } from "./hooks/volume-claim-rules.ts";
 import {
   controllerRevisionRules,
   daemonSetRules,
@@ -17,9 +25,12 @@ import type { KindRules } from "./kind-rules.ts";
 const hooks: ReadonlyMap<string, KindRules> = new Map<string, KindRules>([
   ["/Binding", bindingRules],
   ["/ConfigMap", configMapRules],
+  ["/Endpoints", endpointsRules],
   ["/Event", coreEventRules],
   ["/Namespace", namespaceRules],
   ["/Node", nodeRules],
+  ["/PersistentVolume", persistentVolumeRules],
+  ["/PersistentVolumeClaim", persistentVolumeClaimRules],
   ["/Pod", podRules],
   ["/PodTemplate", podTemplateRules],
   ["/ReplicationController", replicationControllerRules],
@@ -32,6 +43,7 @@ const hooks: ReadonlyMap<string, KindRules> = new Map<string, KindRules>([
   ["apps/StatefulSet", statefulSetRules],
   ["coordination.k8s.io/Lease", leaseRules],
   ["events.k8s.io/Event", eventRules],
+  ["policy/PodDisruptionBudget", podDisruptionBudgetRules],
   ["scheduling.k8s.io/PriorityClass", priorityClassRules],
 ]);
 

@@ -796,6 +796,43 @@ describe("other kinds", () => {
       ["Required spec.selector: Required value"],
     ],
     [
+      "a claim",
+      "PersistentVolumeClaim",
+      { spec: {} },
+      ["Required spec.accessModes: Required value", "Required spec.resources[storage]: Required value"],
+    ],
+    [
+      "a volume",
+      "PersistentVolume",
+      { spec: { accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" } } },
+      ["Required spec: Required value: must specify a volume type"],
+    ],
+    [
+      "a volume of two sources",
+      "PersistentVolume",
+      {
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          capacity: { storage: "1Gi" },
+          hostPath: { path: "/x" },
+          nfs: { server: "s", path: "/" },
+        },
+      },
+      [/^Forbidden spec\.(nfs|hostPath): Forbidden: may not specify more than 1 volume type$/],
+    ],
+    [
+      "an endpoint on the machine itself",
+      "Endpoints",
+      { subsets: [{ addresses: [{ ip: "127.0.0.1" }, { ip: "x" }], ports: [{ port: 0 }] }] },
+      [/ranges$/, /must be a valid IP address/, /must be between 1 and 65535/],
+    ],
+    [
+      "a budget of both",
+      "PodDisruptionBudget",
+      { spec: { minAvailable: 1, maxUnavailable: 1 } },
+      [/minAvailable and maxUnavailable cannot be both set$/],
+    ],
+    [
       "a lease",
       "Lease",
       { spec: { leaseDurationSeconds: 0, leaseTransitions: -1 } },
@@ -892,6 +929,20 @@ describe("other kinds", () => {
       { spec: { podCIDR: "10.0.0.0/24", podCIDRs: ["10.0.0.0/24"] } },
       {},
       [/^Forbidden spec.podCIDRs/],
+    ],
+    [
+      "a claim's size before it is bound",
+      "PersistentVolumeClaim",
+      { spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } },
+      { spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "2Gi" } } } },
+      [/^Forbidden spec: Forbidden: spec is immutable after creation except/],
+    ],
+    [
+      "a claim's volume",
+      "PersistentVolumeClaim",
+      { spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } },
+      { spec: { volumeName: "v", accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } },
+      [],
     ],
     [
       "a priority",

@@ -1,10 +1,12 @@
 import type { Lease } from "../../../gen/k8s/coordination/v1.ts";
 import type { Event as CoreEvent } from "../../../gen/k8s/core/v1.ts";
 import type { Event } from "../../../gen/k8s/events/v1.ts";
+import type { PodDisruptionBudget } from "../../../gen/k8s/policy/v1.ts";
 import type { PriorityClass } from "../../../gen/k8s/scheduling/v1.ts";
 import { FieldPath } from "../../field-path.ts";
 import type { KindRules } from "../kind-rules.ts";
 import { qualifiedNameProblems } from "../name-format.ts";
+import { checkLabelSelector } from "../selector-rules.ts";
 import type { Violations } from "../violations.ts";
 
 const MAX_USER_PRIORITY = 1_000_000_000;
@@ -90,5 +92,23 @@ export const eventRules: KindRules<Event> = {
     }
     const count = event.series?.count ?? 2;
     if (count < 2) violations.invalid(FieldPath.of("series.count"), count, "should be at least 2");
+  },
+};
+
+export const podDisruptionBudgetRules: KindRules<PodDisruptionBudget> = {
+  object({ spec = {} }, violations) {
+    const path = FieldPath.of("spec");
+    if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
+      violations.invalid(path, spec, "minAvailable and maxUnavailable cannot be both set");
+    }
+    for (const member of ["minAvailable", "maxUnavailable"] as const) {
+      const amount = spec[member];
+      if (typeof amount === "number" && amount < 0) {
+        violations.invalid(path.child(member), amount, "must be greater than or equal to 0");
+      } else if (typeof amount === "string" && (!/^[0-9]+%$/.test(amount) || Number.parseInt(amount, 10) > 100)) {
+        violations.invalid(path.child(member), amount, "must not be greater than 100%");
+      }
+    }
+    checkLabelSelector(spec.selector, path.child("selector"), violations);
   },
 };

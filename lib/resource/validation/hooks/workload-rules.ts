@@ -185,8 +185,7 @@ export const statefulSetRules: KindRules<StatefulSet> = {
 
 export const replicationControllerRules: KindRules<ReplicationController> = {
   object({ spec = {} }, violations) {
-    const { replicas = 0, selector = {}, template } = spec;
-    if (replicas < 0) violations.invalid(specPath.child("replicas"), replicas, "must be greater than or equal to 0");
+    const { selector = {}, template } = spec;
     if (Object.keys(selector).length === 0) violations.required(specPath.child("selector"));
     if (template === undefined) {
       violations.required(specPath.child("template"));
