@@ -3,7 +3,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 /** Where a command's words go; tests pass their own. */
 export interface CommandIo {
   readonly stdin: NodeJS.ReadableStream;
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   err(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
 }

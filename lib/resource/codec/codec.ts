@@ -122,7 +122,17 @@ export class Codec {
 
   /** Opens `k8s\0` and its envelope; `raw` is a view of the message within. */
   decodeEnvelope(bytes: Uint8Array): Envelope {
-    return readEnvelope(new WireReader(bytes, this.#limits));
+    return readEnvelope(new WireReader(bytes, this.#limits), true);
+  }
+
+  /** Opens envelopes that follow each other, as `keelson convert` writes several objects. */
+  decodeEnvelopes(bytes: Uint8Array): Envelope[] {
+    const reader = new WireReader(bytes, this.#limits);
+    const envelopes: Envelope[] = [];
+    while (reader.position < bytes.length) {
+      envelopes.push(readEnvelope(reader, false));
+    }
+    return envelopes;
   }
 
   /** The bytes before a message of `rawBytes` in its envelope; four bytes `1a 00 22 00` end it. For list-encoding.ts. */

@@ -21,16 +21,20 @@ export function hasEnvelope(bytes: Uint8Array): boolean {
   return PROTOBUF_MAGIC.every((byte, index) => bytes[index] === byte);
 }
 
-/** Reads `k8s\0` and runtime.Unknown. */
-export function readEnvelope(reader: WireReader): Envelope {
-  if (!hasEnvelope(reader.bytes)) {
+/**
+ * Reads `k8s\0` and runtime.Unknown. Several may follow each other: the first byte of the next would be a group's
+ * beginning, which no envelope holds; `onlyOne` refuses that.
+ */
+export function readEnvelope(reader: WireReader, onlyOne: boolean): Envelope {
+  const magic = reader.bytes.subarray(reader.position, reader.position + PROTOBUF_MAGIC.length);
+  if (!magic.equals(PROTOBUF_MAGIC)) {
     throw new DecodeError("the body does not begin with the bytes of Kubernetes' protobuf");
   }
-  reader.position = PROTOBUF_MAGIC.length;
+  reader.position += PROTOBUF_MAGIC.length;
   const end = reader.bytes.length;
   let typeMeta = { apiVersion: "", kind: "" };
   let raw: Uint8Array = Buffer.alloc(0);
-  while (reader.position < end) {
+  while (reader.position < end && (onlyOne || reader.bytes[reader.position] !== PROTOBUF_MAGIC[0])) {
     const tag = reader.varint(end);
     if (tag === 0x0a) {
       typeMeta = readTypeMeta(reader, end);

@@ -1,4 +1,5 @@
 import { DecodeError } from "./decode-error.ts";
+import { NumberLiteral } from "./json-text.ts";
 import { RawJson } from "./raw-json.ts";
 
 /** A deep copy of JSON-shaped data, RawJson shared, undefined members left out. */
@@ -6,7 +7,7 @@ export function copyPlain(value: unknown, maxDepth: number): unknown {
   if (typeof value !== "object" || value === null) {
     return copyScalar(value);
   }
-  if (value instanceof RawJson) {
+  if (value instanceof RawJson || value instanceof NumberLiteral) {
     return value;
   }
   if (maxDepth <= 0) {

@@ -18,11 +18,13 @@ export function escapeHtml(json: string): string {
 
 const SPACE_OR_HTML = /[\s<>&]/;
 
-/** JSON text without spaces between its parts. */
+/** JSON text as upstream prints it: without spaces between its parts, and with the escapes of `quote`. */
 export function compactJson(json: string): string {
-  if (!SPACE_OR_HTML.test(json)) {
-    return json;
-  }
+  return SPACE_OR_HTML.test(json) ? escapeHtml(withoutSpaces(json)) : json;
+}
+
+/** JSON text without spaces between its parts. */
+export function withoutSpaces(json: string): string {
   let out = "";
   let from = 0;
   for (let index = 0; index < json.length; index++) {
@@ -34,7 +36,7 @@ export function compactJson(json: string): string {
       from = index + 1;
     }
   }
-  return escapeHtml(out + json.slice(from));
+  return out + json.slice(from);
 }
 
 /** Index of the quote that closes the string which begins at `start`; the text's length if it is not closed. */

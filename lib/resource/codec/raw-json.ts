@@ -1,3 +1,14 @@
+import { NumberLiteral } from "./json-text.ts";
+
+const rawNumber = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+function exactNumbers(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") {
+    return rawNumber(String(value));
+  }
+  return value instanceof NumberLiteral ? rawNumber(value.source) : value;
+}
+
 /**
  * A JSON value kept as its source text (RawExtension, FieldsV1, the JSON of apiextensions). The text is valid JSON:
  * whoever makes one has checked it. It is stored as written and printed compact.
@@ -11,9 +22,9 @@ export class RawJson {
     this.text = text;
   }
 
-  /** The text of a plain value; `JSON.stringify` must be able to take it. */
+  /** The text of plain data; bigints and numbers that came as text keep all their digits. */
   static from(value: unknown): RawJson {
-    return new RawJson(JSON.stringify(value));
+    return new RawJson(JSON.stringify(value, exactNumbers));
   }
 
   /** The value as plain data. */

@@ -1,5 +1,7 @@
 import {
+  type Alias,
   type Document,
+  isAlias,
   isMap,
   isScalar,
   isSeq,
@@ -20,8 +22,11 @@ const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 const INTEGER = /^([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9]\d*)$/;
 const FLOAT = /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/;
 
-/** The meaning of a plain scalar to go-yaml v2, which kubectl and servers use: YAML 1.1 without sexagesimals. */
-function resolvePlain(text: string): unknown {
+/**
+ * The meaning of a plain scalar to go-yaml v2, which kubectl and servers use: YAML 1.1 without sexagesimals. Throws a
+ * DecodeError for numbers that JSON lacks.
+ */
+export function resolvePlain(text: string): unknown {
   if (TRUE.has(text)) {
     return true;
   }
@@ -142,16 +147,22 @@ class YamlReader {
     if (isMap(node)) {
       return this.#map(node.items, depth);
     }
-    return node === null ? null : this.#value(this.#target(node), depth);
+    if (isAlias(node)) {
+      return this.#value(this.#target(node), depth);
+    }
+    if (node === null) {
+      return null;
+    }
+    throw new DecodeError("invalid YAML: a node that JSON has no form for");
   }
 
   /** What an alias stands for. */
-  #target(node: unknown): unknown {
+  #target(node: Alias): unknown {
     this.#aliases += 1;
     if (this.#aliases > MAX_ALIASES) {
       throw new DecodeError(`invalid YAML: more than ${MAX_ALIASES} aliases`);
     }
-    const target = (node as { resolve?(document: unknown): unknown }).resolve?.(this.#document);
+    const target = node.resolve(this.#document);
     if (target === undefined) {
       throw new DecodeError("invalid YAML: an alias without its anchor");
     }
