@@ -2,6 +2,7 @@ import type { ControllerFactory } from "./manager-context.ts";
 import { namespaceController } from "./namespace/namespace-controller.ts";
 import { nodeLifeCycle } from "./node-life-cycle/node-life-cycle.ts";
 import { taintEviction } from "./node-life-cycle/taint-eviction.ts";
+import { replicaSetController } from "./replica-set/replica-set-controller.ts";
 import { rootCaController } from "./root-ca/root-ca-controller.ts";
 import { serviceAccountController } from "./service-account/service-account-controller.ts";
 
@@ -15,6 +16,8 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["serviceaccount", serviceAccountController],
   // the ConfigMap kube-root-ca.crt of each namespace
   ["root-ca-certificate-publisher", rootCaController],
+  // as many pods as a ReplicaSet asks for
+  ["replicaset", replicaSetController],
   // empties namespaces that are being deleted
   ["namespace", namespaceController],
 ];

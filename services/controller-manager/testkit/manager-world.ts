@@ -2,7 +2,16 @@ import { MemoryApi } from "../../../lib/client/testkit/memory-api.ts";
 import { silentLog } from "../../../lib/core/log.ts";
 import { SeededRandom } from "../../../lib/core/seeded-random.ts";
 import { VirtualClock } from "../../../lib/core/virtual-clock.ts";
-import { configMaps, leases, namespaces, pods, serviceAccounts } from "../../../lib/gen/k8s/resources.ts";
+import {
+  configMaps,
+  deployments,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicaSets,
+  serviceAccounts,
+} from "../../../lib/gen/k8s/resources.ts";
 import type { ResourceDefinition, ResourceRef } from "../../../lib/resource/kind.ts";
 import { ControllerManager } from "../controller-manager.ts";
 
@@ -22,8 +31,8 @@ export function managerWorld(controllers: readonly string[], seed = 5) {
   const clock = new VirtualClock();
   const random = new SeededRandom(seed);
   const api = new MemoryApi({ clock, random });
-  const known: ResourceRef[] = [configMaps, pods, serviceAccounts, leases, namespaces];
-  const registry = { resources: () => known.map(definitionOf).filter((definition) => definition.namespaced) };
+  const known: ResourceRef[] = [configMaps, pods, serviceAccounts, leases, namespaces, replicaSets, deployments, nodes];
+  const registry = { resources: () => known.map(definitionOf) };
   const open = () =>
     new ControllerManager(
       { api, registry, clock, random, log: silentLog },

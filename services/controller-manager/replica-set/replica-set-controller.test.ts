@@ -1,0 +1,250 @@
+import fc from "fast-check";
+import { afterEach, expect, test } from "vitest";
+import { controllerOf } from "../../../lib/client/api-object.ts";
+import type { MemoryApi } from "../../../lib/client/testkit/memory-api.ts";
+import { formatTime } from "../../../lib/core/clock.ts";
+import { SeededRandom } from "../../../lib/core/seeded-random.ts";
+import { forbidden, serviceUnavailable } from "../../../lib/core/status-error.ts";
+import type { ReplicaSet } from "../../../lib/gen/k8s/apps/v1.ts";
+import type { Pod } from "../../../lib/gen/k8s/core/v1.ts";
+import { coreEvents, pods, replicaSets } from "../../../lib/gen/k8s/resources.ts";
+import type { ControllerManager } from "../controller-manager.ts";
+import { managerWorld } from "../testkit/manager-world.ts";
+
+const running: ControllerManager[] = [];
+afterEach(async () => {
+  for (const manager of running.splice(0)) await manager.stop();
+});
+
+async function world(seed = 1) {
+  const made = managerWorld(["replicaset"], seed);
+  running.push(made.manager);
+  await made.manager.start();
+  return made;
+}
+
+const KEY = { namespace: "x", name: "web" };
+const setOf = (replicas: number, minReadySeconds = 0): ReplicaSet => ({
+  metadata: { ...KEY },
+  spec: {
+    replicas,
+    minReadySeconds,
+    selector: { matchLabels: { app: "web" } },
+    template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+  },
+});
+
+async function listPods(api: MemoryApi): Promise<readonly Pod[]> {
+  return (await api.list(pods, { namespace: "x" })).items;
+}
+
+async function makeReady(api: MemoryApi, pod: Pod, nowMs: number) {
+  const conditions = [{ type: "Ready", status: "True", lastTransitionTime: formatTime(nowMs) }];
+  const body = { status: { phase: "Running", conditions } };
+  await api.patch(
+    pods,
+    { namespace: "x", name: pod.metadata?.name ?? "" },
+    { type: "merge", body },
+    { subresource: "status" },
+  );
+}
+
+const scaleTo = (api: MemoryApi, replicas: number) =>
+  api.patch(replicaSets, KEY, { type: "merge", body: { spec: { replicas } } });
+
+test("pods come and go with spec.replicas, and the status says so", async () => {
+  const { api, clock } = await world();
+  const set = await api.create(replicaSets, setOf(3));
+  await clock.advance(100);
+  const made = await listPods(api);
+  expect(made).toHaveLength(3);
+  for (const pod of made) {
+    expect(pod.metadata?.name).toMatch(/^web-[a-z0-9]{5}$/);
+    expect(controllerOf(pod)).toMatchObject({
+      apiVersion: "apps/v1",
+      kind: "ReplicaSet",
+      name: "web",
+      uid: set.metadata?.uid,
+    });
+  }
+  for (const pod of made.slice(1)) await makeReady(api, pod, clock.nowMs());
+  await clock.advance(100);
+  expect((await api.get(replicaSets, KEY)).status).toEqual({
+    replicas: 3,
+    fullyLabeledReplicas: 3,
+    readyReplicas: 2,
+    availableReplicas: 2,
+    terminatingReplicas: 0,
+    observedGeneration: 1,
+  });
+  await scaleTo(api, 2);
+  await clock.advance(100);
+  const left = await listPods(api);
+  expect(left.map((pod) => pod.metadata?.name)).toEqual(made.slice(1).map((pod) => pod.metadata?.name));
+  await scaleTo(api, 0);
+  await clock.advance(100);
+  expect(await listPods(api)).toEqual([]);
+  const reasons = (await api.list(coreEvents)).items.map((event) => event.reason);
+  expect(reasons.filter((reason) => reason === "SuccessfulCreate")).toHaveLength(3);
+  expect(reasons.filter((reason) => reason === "SuccessfulDelete")).toHaveLength(3);
+});
+
+test("a pod that is deleted or has failed is replaced", async () => {
+  const { api, clock } = await world();
+  await api.create(replicaSets, setOf(2));
+  await clock.advance(100);
+  const [first, second] = await listPods(api);
+  await api.delete(pods, { namespace: "x", name: first?.metadata?.name ?? "" });
+  const failed = { type: "merge" as const, body: { status: { phase: "Failed" } } };
+  await api.patch(pods, { namespace: "x", name: second?.metadata?.name ?? "" }, failed, { subresource: "status" });
+  await clock.advance(100);
+  expect((await listPods(api)).filter((pod) => pod.status?.phase !== "Failed")).toHaveLength(2);
+});
+
+test("availability waits for minReadySeconds and then comes by itself", async () => {
+  const { api, clock } = await world();
+  await api.create(replicaSets, setOf(1, 30));
+  await clock.advance(100);
+  for (const pod of await listPods(api)) await makeReady(api, pod, clock.nowMs());
+  await clock.advance(29_000);
+  expect((await api.get(replicaSets, KEY)).status).toMatchObject({ readyReplicas: 1 });
+  expect((await api.get(replicaSets, KEY)).status?.availableReplicas).toBeUndefined();
+  await clock.advance(2_000);
+  expect((await api.get(replicaSets, KEY)).status?.availableReplicas).toBe(1);
+});
+
+const orphan = (name: string, extra: object = {}): Pod => ({
+  metadata: { name, namespace: "x", labels: { app: "web" }, ...extra },
+  spec: { containers: [{ name: "c", image: "i" }] },
+});
+
+test("invariant 31: orphans that fit are adopted, strangers' pods are not, and what no longer fits is released", async () => {
+  const { api, clock } = await world();
+  await api.create(pods, orphan("mine"));
+  const stranger = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "other", uid: "other", controller: true }];
+  await api.create(pods, orphan("theirs", { ownerReferences: stranger }));
+  const set = await api.create(replicaSets, setOf(1));
+  await clock.advance(100);
+  const all = await listPods(api);
+  expect(all.map((pod) => `${pod.metadata?.name} ${controllerOf(pod)?.uid}`)).toEqual([
+    `mine ${set.metadata?.uid}`,
+    "theirs other",
+  ]);
+  await api.patch(
+    pods,
+    { namespace: "x", name: "mine" },
+    { type: "merge", body: { metadata: { labels: { app: "off" } } } },
+  );
+  await clock.advance(100);
+  expect(controllerOf(await api.get(pods, { namespace: "x", name: "mine" }))).toBeUndefined();
+  expect((await listPods(api)).filter((pod) => controllerOf(pod)?.uid === set.metadata?.uid)).toHaveLength(1);
+});
+
+test("invariant 31: no adoption when a live read shows another uid or a deletion", async () => {
+  const { api, clock } = await world();
+  await api.create(replicaSets, { ...setOf(1), metadata: { ...KEY, finalizers: ["hold"] } });
+  await clock.advance(100);
+  const [mine] = await listPods(api);
+  let isStale = true;
+  api.before = async (request) => {
+    if (isStale && request.verb === "get" && request.resource === "replicasets") {
+      isStale = false;
+      await api.delete(replicaSets, KEY);
+    }
+  };
+  await api.create(pods, orphan("late"));
+  await clock.advance(100);
+  expect(isStale).toBe(false);
+  expect(controllerOf(await api.get(pods, { namespace: "x", name: "late" }))).toBeUndefined();
+  expect(mine).toBeDefined();
+});
+
+test("a refusal costs few requests, is told, and heals", async () => {
+  const { api, clock } = await world();
+  let refusals = 0;
+  let refuse = true;
+  api.before = (request) => {
+    if (refuse && request.verb === "create" && request.resource === "pods") {
+      refusals++;
+      throw forbidden({ group: "", resource: "pods" }, "", "exceeded quota");
+    }
+  };
+  await api.create(replicaSets, setOf(100));
+  await clock.advance(1);
+  expect(refusals).toBeLessThanOrEqual(2);
+  await clock.advance(1_000);
+  expect((await api.get(replicaSets, KEY)).status?.conditions).toMatchObject([
+    { type: "ReplicaFailure", status: "True", reason: "FailedCreate" },
+  ]);
+  refuse = false;
+  await clock.advance(60_000);
+  expect(await listPods(api)).toHaveLength(100);
+  expect((await api.get(replicaSets, KEY)).status?.conditions).toBeUndefined();
+});
+
+test("invariants 32 and 34: under lost answers, dropped watches and restarts there are never too many pods, and the end is right", async () => {
+  const step = fc.record({
+    kind: fc.constantFrom("scale", "kill", "lose-answer", "fail", "drop", "stale", "restart", "wait"),
+    amount: fc.integer({ min: 0, max: 6 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer(), async (steps, seed) => {
+      const { api, clock, open, manager } = await world(seed);
+      let current = manager;
+      const random = new SeededRandom(seed);
+      let loseAnswers = 0;
+      let failures = 0;
+      let watchesDown = 0;
+      const isWrite = (verb: string) => verb === "create" || verb === "delete" || verb === "patch";
+      let mostWanted = 3;
+      api.after = (request) => {
+        if (request.resource === "pods" && isWrite(request.verb) && loseAnswers-- > 0) throw serviceUnavailable("lost");
+      };
+      api.before = (request) => {
+        if (request.resource === "pods" && isWrite(request.verb) && failures-- > 0) throw serviceUnavailable("down");
+        if (request.verb === "watch" && watchesDown-- > 0) throw serviceUnavailable("down");
+      };
+      const check = async () => {
+        const active = (await listPods(api)).filter((pod) => pod.metadata?.deletionTimestamp === undefined);
+        expect(active.length).toBeLessThanOrEqual(mostWanted);
+      };
+      await api.create(replicaSets, setOf(3));
+      for (const { kind, amount } of steps) {
+        if (kind === "scale") {
+          mostWanted = Math.max(mostWanted, amount);
+          await scaleTo(api, amount);
+        } else if (kind === "kill") {
+          const all = await listPods(api);
+          const victim = all[Math.floor(random.float() * all.length)];
+          api.before = undefined;
+          if (victim !== undefined)
+            await api.delete(pods, { namespace: "x", name: victim.metadata?.name ?? "" }).catch(() => {});
+        } else if (kind === "lose-answer") loseAnswers = amount;
+        else if (kind === "fail") failures = amount;
+        else if (kind === "drop") api.dropWatches(serviceUnavailable("dropped"));
+        else if (kind === "stale") {
+          watchesDown = amount;
+          api.dropWatches(serviceUnavailable("dropped"));
+        } else if (kind === "restart") {
+          await current.stop();
+          current = open();
+          running.push(current);
+          await current.start();
+        } else await clock.advance(amount * 500);
+        await check();
+      }
+      api.before = undefined;
+      api.after = undefined;
+      await scaleTo(api, 3);
+      await clock.advance(60_000);
+      const end = await listPods(api);
+      expect(end).toHaveLength(3);
+      const writes = api.writes.length;
+      await clock.advance(600_000);
+      expect(api.writes.length).toBe(writes);
+      await current.stop();
+      expect(clock.pendingTimers).toBe(0);
+    }),
+    { numRuns: 60 },
+  );
+});
