@@ -13,6 +13,7 @@ import { InMemoryClient } from "./client/in-memory-client.ts";
 import { bootstrap } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
+import { GrpcFace } from "./grpc/grpc-face.ts";
 import { Answers } from "./rest/answers.ts";
 import { Dispatcher } from "./rest/dispatcher.ts";
 import { Health } from "./rest/health.ts";
@@ -34,6 +35,8 @@ export interface ApiServerComponents {
 export interface ApiServerOptions {
   /** An address (port 0: a free one), or a listening socket that was inherited. */
   readonly listen: { readonly host: string; readonly port: number } | { readonly fd: number };
+  /** Where gRPC `Resources` is served, to clients with a certificate; absent: not at all. */
+  readonly grpc?: { readonly host: string; readonly port: number };
   /** Host and port as clients reach it, for discovery. */
   readonly serverAddress?: string;
   readonly tls: { readonly certPem: string; readonly keyPem: string };
@@ -56,6 +59,7 @@ export class ApiServer implements Startable {
   readonly #health: Health;
   readonly #podLog: PodLog;
   readonly #rest: RestServer;
+  readonly #grpc: GrpcFace | undefined;
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     const { store, registry, clock, random, log } = components;
@@ -77,6 +81,12 @@ export class ApiServer implements Startable {
     const resources = new ResourceHandler({ ...this.#built, answers, podLog: this.#podLog, clock });
     const dispatcher = new Dispatcher({ authenticator, resources, system, answers, metrics, clock, random, log });
     this.#rest = new RestServer({ dispatcher, clock, log }, options);
+    if (options.grpc === undefined) return;
+    const { clientCaPem } = options;
+    this.#grpc = new GrpcFace(
+      { ...this.#built, authenticator, health: this.#health, clock, log },
+      { ...options.grpc, tls: { ...options.tls, clientCaPem } },
+    );
   }
 
   /** Resolves when the caches are filled, the first objects exist and the port is open. */
@@ -86,13 +96,14 @@ export class ApiServer implements Startable {
     await bootstrap(this.clientFor(SELF));
     this.#health.bootstrapped();
     await this.#rest.start();
+    await this.#grpc?.start();
   }
 
   /** Says that it is not ready, ends watches cleanly, lets running requests end, and closes. */
   async stop(): Promise<void> {
     this.#health.stopping();
     this.#built.watcher.endAll();
-    await this.#rest.stop();
+    await Promise.all([this.#rest.stop(), this.#grpc?.stop()]);
     this.#podLog.close();
     await this.#built.cache.stop();
   }
@@ -100,6 +111,11 @@ export class ApiServer implements Startable {
   /** Where REST listens; after `start`. */
   get port(): number {
     return this.#rest.port;
+  }
+
+  /** Where gRPC listens; after `start`; 0 when it is not served. */
+  get grpcPort(): number {
+    return this.#grpc?.port ?? 0;
   }
 
   /** The API as `identity` in this process: same rights, same rules, no bytes in between. */

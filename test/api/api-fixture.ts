@@ -78,6 +78,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
     { store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log: silentLog },
     {
       listen: { host: "127.0.0.1", port: 0 },
+      grpc: { host: "127.0.0.1", port: 0 },
       tls,
       clientCaPem: clientCa.certPem,
       serviceAccount,

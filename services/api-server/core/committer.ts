@@ -33,7 +33,8 @@ export type Outcome =
 
 export interface CommitOptions {
   readonly dryRun: boolean;
-  readonly fence?: Fence | undefined;
+  /** Leases that the writers must still hold when the write commits. */
+  readonly fences: readonly Fence[];
   readonly signal: AbortSignal;
 }
 
@@ -67,9 +68,7 @@ export class Committer {
 
   async commit(plans: readonly WritePlan[], options: CommitOptions): Promise<readonly Outcome[]> {
     const places: Place[] = plans.map((plan) => ({ ...pick(plan), kind: plan.kind.stored }));
-    if (options.fence !== undefined) {
-      places.push({ kind: this.#leaseKind, namespace: options.fence.namespace, name: options.fence.name });
-    }
+    for (const { namespace, name } of options.fences) places.push({ kind: this.#leaseKind, namespace, name });
     let currents = places.map((place) => this.#cache.of(place.kind).get(cacheKey(place)));
     let proven = false;
     for (;;) {
@@ -90,7 +89,7 @@ export class Committer {
   ): Promise<{ outcomes: readonly Outcome[] } | { outcomes?: never; currents: (CachedObject | undefined)[] }> {
     let decisions: Decision[];
     try {
-      if (options.fence !== undefined) checkFence(options.fence, currents.at(-1));
+      for (const [index, fence] of options.fences.entries()) checkFence(fence, currents[plans.length + index]);
       decisions = await Promise.all(plans.map((plan, index) => plan.decide(currents[index])));
     } catch (error) {
       if (proven) throw error;

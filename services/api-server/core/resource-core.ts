@@ -1,5 +1,6 @@
+import type { Fence } from "../../../lib/client/api-client.ts";
 import type { Clock } from "../../../lib/core/clock.ts";
-import { methodNotSupported, notFound, pageNotFound, StatusError } from "../../../lib/core/status-error.ts";
+import { badRequest, methodNotSupported, notFound, pageNotFound, StatusError } from "../../../lib/core/status-error.ts";
 import type { Verb } from "../../../lib/resource/kind.ts";
 import type { AuthorizerList } from "../auth/authorizer.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
@@ -36,6 +37,13 @@ export interface CoreParts {
   readonly statusCodec: StatusCodec;
   readonly clock: Clock;
 }
+
+/** One write of a transaction. */
+export type Operation = { readonly target: Target } & (
+  | { readonly verb: "create" | "update"; readonly body: Body; readonly options: WriteOptions }
+  | { readonly verb: "patch"; readonly body: PatchBody; readonly options: WriteOptions }
+  | { readonly verb: "delete"; readonly options: DeleteRequest }
+);
 
 const GENERATED_NAME_ATTEMPTS = 8;
 /** Subresources that are views of the object itself. */
@@ -132,7 +140,7 @@ export class ResourceCore {
     this.authorize("delete", target, call);
     if (target.subresource !== "") throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
-    const options: CommitOptions = { dryRun: request.dryRun, fence: request.fence, signal: call.signal };
+    const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
     const [outcome] = await this.#parts.committer.commit([this.deletePlan(target, request, call)], options);
     return this.deleteAnswer(target, request, outcome!);
   }
@@ -142,7 +150,7 @@ export class ResourceCore {
     this.authorize("deletecollection", target, call);
     checkDeleteRequest(request);
     const listed = await this.#parts.reader.list(target, list);
-    const options: CommitOptions = { dryRun: request.dryRun, fence: request.fence, signal: call.signal };
+    const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
     for (const object of listed.items) {
       const one: Target = { ...target, namespace: object.namespace, name: object.name };
       try {
@@ -156,6 +164,44 @@ export class ResourceCore {
 
   deleteOptions(body: Body): DeleteOptionsObject {
     return this.#parts.machinery.decodeDeleteOptions(body);
+  }
+
+  /** All or nothing: the operations commit in one transaction of the store. */
+  async transact(operations: readonly Operation[], fence: Fence | undefined, call: Call): Promise<readonly Answer[]> {
+    const plans: WritePlan[] = [];
+    const fences: Fence[] = fence === undefined ? [] : [fence];
+    for (const operation of operations) {
+      plans.push(await this.#planOf(operation, call));
+      const own = operation.options.fence;
+      if (own !== undefined) fences.push(own);
+    }
+    if (new Set(plans.map((plan) => `${plan.kind.stored.prefix}/${plan.namespace}/${plan.name}`)).size < plans.length) {
+      throw badRequest("a transaction may write each object only once");
+    }
+    const dryRuns = new Set(operations.map((operation) => operation.options.dryRun));
+    if (dryRuns.size > 1) throw badRequest("either all operations of a transaction are dry runs or none is");
+    const options = { dryRun: dryRuns.has(true), fences, signal: call.signal };
+    const outcomes = await this.#parts.committer.commit(plans, options);
+    return outcomes.map((outcome, index) => {
+      const operation = operations[index]!;
+      if (operation.verb === "delete") return this.deleteAnswer(operation.target, operation.options, outcome);
+      return answerOf(outcome, operation.target, operation.verb === "create" ? 201 : 200);
+    });
+  }
+
+  async #planOf(operation: Operation, call: Call): Promise<WritePlan> {
+    const { machinery, pipeline } = this.#parts;
+    const { verb, target, options } = operation;
+    this.authorize(verb, target, call);
+    if (this.#handlerOf(target) !== undefined) throw methodNotSupported(namedOf(target), verb);
+    if (verb === "patch") return this.patchPlan(target, operation.body, options, call);
+    if (verb === "delete") {
+      checkDeleteRequest(options);
+      return this.deletePlan(target, options, call);
+    }
+    const object = pipeline.accept(machinery.decode(target.kind, operation.body), options, call);
+    if (verb === "update") return this.updatePlan(target, () => object, options, call);
+    return this.createPlan(target, await pipeline.forCreate(object, target, call, options));
   }
 
   authorize(verb: RequestVerb, target: Target, call: Call): void {
@@ -305,8 +351,12 @@ export function namedOf(target: Target): { group: string; resource: string } {
   return { group: target.kind.definition.group, resource: target.kind.definition.resource };
 }
 
-function commitOptions(options: WriteOptions, call: Call): CommitOptions {
-  return { dryRun: options.dryRun, fence: options.fence, signal: call.signal };
+function fencesOf(options: { readonly fence?: Fence }): readonly Fence[] {
+  return options.fence === undefined ? [] : [options.fence];
+}
+
+export function commitOptions(options: WriteOptions, call: Call): CommitOptions {
+  return { dryRun: options.dryRun, fences: fencesOf(options), signal: call.signal };
 }
 
 export function answerOf(outcome: Outcome, target: Target, code: number): Answer {

@@ -22,6 +22,11 @@ export class StatusCodec {
     return Buffer.from(JSON.stringify(status));
   }
 
+  /** The message without an envelope. */
+  message(status: StatusLike): Uint8Array {
+    return this.#codec.encodeProtobuf(this.#schema, status);
+  }
+
   protobuf(status: StatusLike): Uint8Array {
     return this.#codec.encodeEnvelope("v1", "Status", this.#schema, status);
   }

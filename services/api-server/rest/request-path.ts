@@ -1,4 +1,5 @@
 import { badRequest, pageNotFound } from "../../../lib/core/status-error.ts";
+import { isSafeName } from "../core/safe-name.ts";
 
 /** What a path names: a resource, or something that is no resource (discovery, health). */
 export type RequestPath =
@@ -47,8 +48,8 @@ function object(segments: readonly string[]): { name: string; subresource: strin
 }
 
 /** Names become parts of keys: none that could mean another key gets through. */
-export function safeName(name: string): string {
-  if (name === "" || name === "." || name === ".." || /[/%\0]/.test(name) || name.length > 253) throw pageNotFound();
+function safeName(name: string): string {
+  if (!isSafeName(name)) throw pageNotFound();
   return name;
 }
 

@@ -78,19 +78,17 @@ export class SystemHandler {
     if (accept !== "" && !/(application|\*)\/(json|\*)/.test(accept)) throw notAcceptable(["application/json"]);
     exchange.setHeader("vary", "Accept");
     exchange.setHeader("etag", document.etag);
+    const asked = exchange.query.get("hash") ?? "";
+    if (asked !== "") {
+      if (`"${asked}"` !== document.etag) return redirect(exchange, `${path}?hash=${document.etag.slice(1, -1)}`);
+      // The address holds the hash of the content, so what it leads to never changes.
+      exchange.setHeader("cache-control", "public, immutable");
+    }
     await this.#sendDocument(exchange, document.etag, document.contentType, document.body);
   }
 
   #openApi(path: string): (Document & { readonly contentType: string }) | undefined {
-    const { openApi } = this.#components;
-    const document =
-      path === "/openapi/v2"
-        ? openApi.v2()
-        : path === "/openapi/v3"
-          ? openApi.index()
-          : path.startsWith("/openapi/v3/")
-            ? openApi.groupVersion(path.slice("/openapi/v3/".length))
-            : undefined;
+    const document = openApiDocument(this.#components.openApi, path);
     return document === undefined ? undefined : { ...document, contentType: "application/json" };
   }
 
@@ -118,4 +116,16 @@ export class SystemHandler {
       "/version",
     ];
   }
+}
+
+function openApiDocument(openApi: OpenApi, path: string): Document | undefined {
+  if (path === "/openapi/v2") return openApi.v2();
+  if (path === "/openapi/v3") return openApi.index();
+  return path.startsWith("/openapi/v3/") ? openApi.groupVersion(path.slice("/openapi/v3/".length)) : undefined;
+}
+
+function redirect(exchange: Exchange, location: string): void {
+  const response = exchange.response as import("node:http").ServerResponse;
+  response.writeHead(301, { location });
+  response.end();
 }

@@ -6,7 +6,7 @@ import type { KindTable } from "../core/kind-table.ts";
 import { copyOf, type KubeObject, listAt, metaOf, structAt, textAt } from "../core/kube-object.ts";
 import type { Machinery } from "../core/machinery.ts";
 import type { Body, Call, Target, WriteOptions } from "../core/request.ts";
-import type { SubresourceHandler } from "../core/resource-core.ts";
+import { commitOptions, type SubresourceHandler } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
 import { hasSchedulingGates } from "../strategy/pod.ts";
@@ -58,7 +58,7 @@ export class PodBinding implements SubresourceHandler {
         return { type: "put", object: this.#bound(current.object(), binding, node) };
       },
     };
-    await this.#committer.commit([plan], { dryRun: options.dryRun, fence: options.fence, signal: call.signal });
+    await this.#committer.commit([plan], commitOptions(options, call));
     const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as const;
     return { code: 201, view: statusView(status, target.kind, this.#statusCodec) };
   }

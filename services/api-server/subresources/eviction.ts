@@ -8,7 +8,7 @@ import { copyOf, isRecord, type KubeObject, structAt, textAt, valueAt } from "..
 import type { Machinery } from "../core/machinery.ts";
 import type { Reader } from "../core/reader.ts";
 import type { Body, Call, DeleteRequest, Target, WriteOptions } from "../core/request.ts";
-import type { ResourceCore, SubresourceHandler } from "../core/resource-core.ts";
+import { commitOptions, type ResourceCore, type SubresourceHandler } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
 
@@ -33,7 +33,7 @@ export class Eviction implements SubresourceHandler {
         "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
       throw new StatusError(500, "InternalError", message);
     }
-    await committer.commit(plans, { dryRun: request.dryRun, fence: options.fence, signal: call.signal });
+    await committer.commit(plans, commitOptions({ ...options, dryRun: request.dryRun }, call));
     const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as const;
     return { code: 201, view: statusView(status, target.kind, statusCodec) };
   }

@@ -7,7 +7,7 @@ import { copyOf, isRecord, type KubeObject, metaOf, structAt, valueAt } from "..
 import type { Machinery } from "../core/machinery.ts";
 import type { Reader } from "../core/reader.ts";
 import type { Body, Call, PatchBody, Target, WriteOptions } from "../core/request.ts";
-import type { ResourceCore, SubresourceHandler } from "../core/resource-core.ts";
+import { commitOptions, type ResourceCore, type SubresourceHandler } from "../core/resource-core.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
 import { checkPlace } from "../core/write-pipeline.ts";
 
@@ -74,11 +74,7 @@ export class Scale implements SubresourceHandler {
       return object;
     };
     const plan = this.#core.updatePlan(parent, wanted, options, call);
-    const [outcome] = await this.#committer.commit([plan], {
-      dryRun: options.dryRun,
-      fence: options.fence,
-      signal: call.signal,
-    });
+    const [outcome] = await this.#committer.commit([plan], commitOptions(options, call));
     const object = outcome?.type === "dry-run" ? outcome.object : outcome?.after?.object(target.kind);
     return { code: 200, view: plainView(scaleOf(object ?? {}), this.#kind) };
   }

@@ -1,0 +1,50 @@
+import type { Clock } from "../../../lib/core/clock.ts";
+import type { Log } from "../../../lib/core/log.ts";
+import type { Startable } from "../../../lib/core/startable.ts";
+import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
+import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.ts";
+import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
+import type { Health } from "../rest/health.ts";
+import { healthService } from "./health-service.ts";
+import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
+
+export interface GrpcFaceComponents extends ResourcesServiceComponents {
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface GrpcFaceOptions {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly tls: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem: string };
+}
+
+/** The gRPC face: `Resources` and health, on a port of its own, since grpc-js brings its own HTTP/2 server. */
+export class GrpcFace implements Startable {
+  readonly #server: GrpcServer;
+  readonly #options: GrpcFaceOptions;
+  #port = 0;
+
+  constructor(components: GrpcFaceComponents, options: GrpcFaceOptions) {
+    this.#options = options;
+    this.#server = new GrpcServer({ log: components.log }, { tls: options.tls });
+    this.#server.addService(ResourcesDefinition, resourcesService(components));
+    const isReady = async (): Promise<boolean> =>
+      (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
+    this.#server.addService(HealthDefinition, healthService(components, isReady));
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    this.#port = await this.#server.listen(`${this.#options.host}:${this.#options.port}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+}
