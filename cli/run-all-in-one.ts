@@ -1,6 +1,5 @@
 import { closeSync, writeSync } from "node:fs";
 import nodeModule from "node:module";
-import path from "node:path";
 import { AllInOne } from "../cluster/all-in-one.ts";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
 import { runUntilSignal } from "../lib/process/life-cycle.ts";
@@ -11,7 +10,6 @@ import { type Command, choiceFlag, integerFlag, parseFlags, stringFlag, UsageErr
 import { DataDir } from "./data-dir.ts";
 
 const FD_MAX = 1_023;
-const DESCRIPTORS = path.resolve(import.meta.dirname, "..", "lib", "gen", "descriptors.binpb");
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /** What `keelson up` starts; the listening socket and the pipe for progress are inherited from it. */
@@ -43,7 +41,7 @@ export const runAllInOneCommand: Command = {
           process.exit(1);
         },
       },
-      { dataDir: dataDir.path, record, listenFd, descriptorsFile: DESCRIPTORS },
+      { dataDir: dataDir.path, record, listenFd },
     );
     return runUntilSignal(cluster, log);
   },

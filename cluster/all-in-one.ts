@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
+import { kindDescriptors } from "../lib/gen/k8s/descriptors.ts";
 import * as resources from "../lib/gen/k8s/resources.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { loadRegistry, type Registry } from "../lib/resource/registry.ts";
@@ -35,8 +36,6 @@ export interface AllInOneOptions {
   readonly dataDir: string;
   readonly record: ClusterRecord;
   readonly listenFd: number;
-  /** Node's descriptor set of the built-in kinds. */
-  readonly descriptorsFile: string;
 }
 
 const COMPACTION_RETENTION_MS = 5 * 60_000;
@@ -62,7 +61,7 @@ export class AllInOne implements Startable {
     this.#options = options;
     this.#pki = new ClusterPki(components, path.join(options.dataDir, "pki"));
     this.#status = new StatusServer(path.join(options.dataDir, "run", "status.sock"), () => this.#describe());
-    this.#registry = loadRegistry(readFileSync(options.descriptorsFile));
+    this.#registry = loadRegistry(kindDescriptors);
   }
 
   /** Resolves when the cluster is Ready: the API answers, every node is Ready, a pod could be made. */
