@@ -7,7 +7,10 @@ const PAGE_KEYS = 500;
  * CRC-32 of every live key at a revision (0: now), in key order, with value, revisions, version and lease. It depends
  * on nothing else, so it is equal over restart, compaction, backup and restore, and on any implementation.
  */
-export async function stateHash(store: Store, atRevision: number): Promise<{ hash: number; revision: number }> {
+export async function stateHash(
+  store: Pick<Store, "range">,
+  atRevision: number,
+): Promise<{ hash: number; revision: number }> {
   let revision = atRevision;
   let hash = 0;
   let key: Uint8Array = Uint8Array.of(0);

@@ -12,9 +12,11 @@ export interface Etcd {
   stop(): Promise<void>;
 }
 
-/** Starts Debian's etcd (package `etcd-server`) on free loopback ports and waits until it answers. */
-export async function startEtcd(): Promise<Etcd> {
-  const dataDir = mkdtempSync(path.join(tmpdir(), "keelson-etcd-"));
+/**
+ * Starts Debian's etcd (package `etcd-server`) on free loopback ports and waits until it answers. Its data directory
+ * is deleted when it stops.
+ */
+export async function startEtcd(dataDir = mkdtempSync(path.join(tmpdir(), "keelson-etcd-"))): Promise<Etcd> {
   const [clientPort, peerPort] = await freePorts(2);
   const client = `http://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;

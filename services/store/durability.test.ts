@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { silentLog } from "../../lib/core/log.ts";
+import { SeededRandom } from "../../lib/core/seeded-random.ts";
+import { VirtualClock } from "../../lib/core/virtual-clock.ts";
+import type { KeyValue, RangeRequest } from "../../lib/store/store.ts";
+import { AutoCompactor } from "./auto-compactor.ts";
+import { restoreSnapshot } from "./restore.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import { stateHash } from "./state-hash.ts";
+import { bytes, EVERYTHING, openTestStore, put, remove } from "./testkit/test-store.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "keelson-durability-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What a store must hold after these changes, kept in the plainest way. */
+class Model {
+  readonly live = new Map<string, KeyValue>();
+  revision = 1;
+
+  put(key: string, value: string, lease: bigint): void {
+    this.revision++;
+    const before = this.live.get(key);
+    this.live.set(key, {
+      key: bytes(key),
+      value: bytes(value),
+      createRevision: before?.createRevision ?? this.revision,
+      modRevision: this.revision,
+      version: (before?.version ?? 0) + 1,
+      lease,
+    });
+  }
+
+  remove(key: string): void {
+    if (this.live.delete(key)) this.revision++;
+  }
+
+  range(request: RangeRequest) {
+    const from = Buffer.from(request.key).toString("latin1");
+    const kvs = [...this.live]
+      .filter(([key]) => key >= from)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([, kv]) => kv);
+    const limit = request.limit ?? kvs.length;
+    return { revision: this.revision, kvs: kvs.slice(0, limit), more: kvs.length > limit, count: kvs.length };
+  }
+}
+
+async function change(store: SqliteStore, model: Model, count: number, seed: number): Promise<void> {
+  const random = new SeededRandom(seed);
+  const { id } = await store.leaseGrant({ ttlSeconds: 1_000 });
+  for (let i = 0; i < count; i++) {
+    const key = `k${Math.floor(random.float() * 300)}`;
+    if (random.float() < 0.25) {
+      await remove(store, key);
+      model.remove(key);
+    } else {
+      const lease = random.float() < 0.2 ? id : 0n;
+      await put(store, key, `${i}`, lease);
+      model.put(key, `${i}`, lease);
+    }
+  }
+}
+
+test("invariant 7: the hash at a revision is that of the model, over compaction, restart, backup and restore", async () => {
+  const dataDir = path.join(dir, "data");
+  const model = new Model();
+  let store = await openTestStore({ dataDir });
+  await change(store, model, 1_200, 1);
+  const wanted = await stateHash({ range: async (request) => model.range(request) }, 0);
+  const at = store.revision;
+  expect(at).toBe(model.revision);
+  expect(await stateHash(store, 0)).toEqual(wanted);
+  await change(store, model, 300, 2);
+  expect(await stateHash(store, at)).toEqual(wanted);
+  await store.compact(at, true);
+  expect(await stateHash(store, at)).toEqual(wanted);
+  await store.close();
+  store = await openTestStore({ dataDir });
+  expect(await stateHash(store, at)).toEqual(wanted);
+  const now = await stateHash(store, 0);
+  const file = path.join(dir, "snapshot");
+  const snapshot = await store.snapshot();
+  await writeFile(file, snapshot.chunks());
+  expect(statSync(file).size).toBe(snapshot.sizeBytes);
+  await snapshot.dispose();
+  const epoch = store.epoch;
+  await store.close();
+  const restoredDir = path.join(dir, "restored");
+  const { revision } = await restoreSnapshot({ file, dataDir: restoredDir }, new SeededRandom(7));
+  const restored = await openTestStore({ dataDir: restoredDir });
+  expect((await stateHash(restored, 0)).hash).toBe(now.hash);
+  expect(restored.revision).toBe(revision);
+  expect(restored.epoch).not.toBe(epoch);
+  expect((await put(restored, "k1", "next")).revision).toBe(revision + 1);
+  const watch = restored.watch({ ...EVERYTHING, startRevision: now.revision + 1 })[Symbol.asyncIterator]();
+  await watch.next();
+  expect(await watch.next(), "invariant 54").toMatchObject({ value: { type: "cancelled", compactRevision: revision } });
+  await restored.close();
+});
+
+test("invariant 10: at a steady load with compaction neither the file nor the log grows without bound", async () => {
+  const dataDir = path.join(dir, "data");
+  const store = await openTestStore({ dataDir });
+  const sizes: number[] = [];
+  for (let round = 0; round < 12; round++) {
+    const before = store.revision;
+    await Promise.all(Array.from({ length: 400 }, (_, i) => put(store, `k${i % 100}`, "x".repeat(2_000))));
+    await store.compact(before, true);
+    sizes.push((await store.status()).dbSizeBytes);
+  }
+  expect(sizes.at(-1)).toBeLessThanOrEqual(Math.max(...sizes.slice(0, 4)) * 1.2);
+  expect(statSync(path.join(dataDir, "store.db-wal")).size).toBeLessThan(16 * 1024 * 1024);
+  const used = (await store.status()).dbSizeInUseBytes;
+  await store.compact(store.revision, true);
+  await store.defragment();
+  const after = await store.status();
+  expect(after.dbSizeInUseBytes).toBeLessThan(used);
+  expect(after.dbSizeBytes).toBe(after.dbSizeInUseBytes);
+  expect((await store.range({ ...EVERYTHING, countOnly: true })).count).toBe(100);
+  await store.close();
+});
+
+test("invariant 8: after a commit error whoever waits is told UNAVAILABLE, and nothing is taken any more", async () => {
+  const reasons: string[] = [];
+  const store = await openTestStore({ failpoint: "commit-error:2", onFatal: (reason) => reasons.push(reason) });
+  await put(store, "a", "1");
+  const watch = store.watch(EVERYTHING)[Symbol.asyncIterator]();
+  await watch.next();
+  const waiting = watch.next();
+  const answers = await Promise.allSettled([put(store, "a", "2"), put(store, "b", "2"), store.range(EVERYTHING)]);
+  expect(answers.map((one) => one.status === "rejected" && (one.reason as { code: string }).code)).toEqual([
+    "UNAVAILABLE",
+    "UNAVAILABLE",
+    "UNAVAILABLE",
+  ]);
+  expect(reasons.length).toBe(1);
+  expect((await waiting).done).toBe(true);
+  await expect(put(store, "c", "3")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(store.status()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+});
+
+test("invariant 3: the revision survives a restart, also when compaction has left no key", async () => {
+  const dataDir = path.join(dir, "data");
+  let store = await openTestStore({ dataDir });
+  await put(store, "a", "1");
+  const { revision } = await remove(store, "a");
+  await store.compact(revision, true);
+  const { epoch } = store;
+  await store.close();
+  store = await openTestStore({ dataDir });
+  expect(store.revision).toBe(revision);
+  expect(store.epoch).toBe(epoch);
+  await expect(store.range({ key: bytes("a"), revision: revision - 1 })).rejects.toMatchObject({
+    code: "OUT_OF_RANGE",
+  });
+  expect((await put(store, "a", "2")).revision).toBe(revision + 1);
+  await store.close();
+});
+
+test("invariant 14: a restart gives every lease its full time again", async () => {
+  const dataDir = path.join(dir, "data");
+  const clock = new VirtualClock();
+  let store = await openTestStore({ dataDir, clock });
+  const { id } = await store.leaseGrant({ ttlSeconds: 10 });
+  await put(store, "a", "1", id);
+  await clock.advance(8_000);
+  await store.close();
+  store = await openTestStore({ dataDir, clock });
+  expect((await store.leaseTimeToLive(id, true)).leftSeconds).toBe(10);
+  await clock.advance(9_999);
+  expect((await store.range({ key: bytes("a") })).count).toBe(1);
+  await clock.advance(1);
+  expect((await store.range({ key: bytes("a") })).count).toBe(0);
+  await store.close();
+});
+
+test("a directory is refused while another store has it open", async () => {
+  const dataDir = path.join(dir, "data");
+  const store = await openTestStore({ dataDir });
+  await expect(openTestStore({ dataDir })).rejects.toThrow(`${dataDir} is in use`);
+  await put(store, "a", "1");
+  await store.close();
+});
+
+test("auto-compaction: periodic goes to where the store stood a period ago, revision keeps the last so many", async () => {
+  const clock = new VirtualClock();
+  const compactions: number[] = [];
+  const store = { revision: 100, compact: async (revision: number) => void compactions.push(revision) };
+  const components = { store, clock, log: silentLog };
+  const periodic = new AutoCompactor(components, { mode: "periodic", retentionMs: 300_000 });
+  periodic.start();
+  store.revision = 150;
+  await clock.advance(300_000);
+  store.revision = 180;
+  await clock.advance(300_000);
+  expect(compactions).toEqual([100, 150]);
+  periodic.stop();
+  const byRevision = new AutoCompactor(components, { mode: "revision", retentionRevisions: 30 });
+  byRevision.start();
+  await clock.advance(300_000);
+  expect(compactions).toEqual([100, 150, 150]);
+  byRevision.stop();
+  expect(clock.pendingTimers).toBe(0);
+});
