@@ -12,6 +12,8 @@ export interface BridgeConfig {
   readonly hairpinMode: boolean;
   readonly mtu: number | undefined;
   readonly dns: JsonObject;
+  /** The capability `portMappings`: the runtime may ask for ports of the node. */
+  readonly hasPorts: boolean;
 }
 
 /** What runtimes and libcni add to every configuration, beside what belongs to this plugin. */
@@ -57,6 +59,7 @@ export function parseBridgeConfig(config: JsonObject): BridgeConfig {
     hairpinMode: flag(config, "hairpinMode"),
     mtu: mtuOf(config["mtu"]),
     dns: isObject(config["dns"]) ? config["dns"] : {},
+    hasPorts: isObject(config["capabilities"]) && config["capabilities"]["portMappings"] === true,
   };
 }
 

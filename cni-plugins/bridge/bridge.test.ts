@@ -23,6 +23,7 @@ const LINK = hostInterface("net", REQUEST);
 function node(
   behaviour: (argv: readonly string[], input: string) => string | undefined = () => undefined,
   interfaces: string[] = [],
+  fullPorts = false,
 ) {
   const log: string[] = [];
   const leases = new Set<string>();
@@ -43,8 +44,20 @@ function node(
     gc: note("gc"),
     status: note("status"),
   };
+  const ports: Plugin = {
+    add(request) {
+      log.push("publish");
+      if (fullPorts) throw new CniError(CniCode.tryAgainLater, "taken");
+      return request.config["prevResult"] as ReturnType<Plugin["add"]>;
+    },
+    del: note("withdraw"),
+    check: note("check ports"),
+    gc: note("gc ports"),
+    status: note("status"),
+  };
   const plugin = bridge({
     ipam,
+    ports,
     interfaceNames: () => new Set(interfaces),
     exec(argv, input = "") {
       log.push([...argv, input].join(" ").trim());
@@ -129,6 +142,19 @@ test("GC deletes interfaces of this network that belong to nobody, then frees ad
   const { plugin, log } = node((argv) => (argv.includes("-json") ? JSON.stringify(links) : undefined), ["cni0"]);
   plugin.gc({ ...ask("GC"), validAttachments: [{ containerId: "c1", interfaceName: "eth0" }] });
   expect(log.slice(1)).toEqual([`ip link del ${other}`, "gc"]);
+});
+
+test("ports of the node lead to the address only while the container has it", () => {
+  const config = { capabilities: { portMappings: true } };
+  const { plugin, log } = node(undefined, ["cni0"]);
+  expect(plugin.add(ask("ADD", config)).ips).toHaveLength(1);
+  expect(log.at(-1)).toBe("publish");
+  log.length = 0;
+  plugin.del(ask("DEL", config));
+  expect(log).toEqual(["withdraw", `ip link del ${LINK}`, "release"]);
+  const full = node(undefined, ["cni0"], true);
+  expect(() => full.plugin.add(ask("ADD", config))).toThrow("taken");
+  expect(full.log.slice(-2)).toEqual([`ip link del ${LINK}`, "release"]);
 });
 
 test("STATUS tells of a missing program by code 50", () => {

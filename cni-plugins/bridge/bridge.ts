@@ -11,6 +11,8 @@ export interface BridgeParts {
   readonly exec: Exec;
   /** Hands out addresses, in this process. */
   readonly ipam: Plugin;
+  /** Leads ports of the node to containers, in this process, where the configuration has that capability. */
+  readonly ports: Plugin;
   /** Names of the interfaces in the node's own namespace. */
   readonly interfaceNames: () => ReadonlySet<string>;
 }
@@ -28,7 +30,10 @@ export function bridge(parts: BridgeParts): Plugin {
       }
       const addresses = parts.ipam.add(request);
       try {
-        return attach(parts, config, request, link, addresses);
+        const result = attach(parts, config, request, link, addresses);
+        return config.hasPorts
+          ? parts.ports.add({ ...request, config: { ...request.config, prevResult: result } })
+          : result;
       } catch (error) {
         deleteLink(parts.exec, link);
         parts.ipam.del(request);
@@ -37,8 +42,9 @@ export function bridge(parts: BridgeParts): Plugin {
     },
 
     del(request) {
-      parseBridgeConfig(request.config);
-      // First the interface, then the address: no other container may have it while this one still does.
+      const config = parseBridgeConfig(request.config);
+      // First what leads to the address, then the address: no other container may have it while this one still does.
+      if (config.hasPorts) parts.ports.del(request);
       deleteLink(parts.exec, hostInterface(request.network, request));
       parts.ipam.del(request);
     },
@@ -46,11 +52,13 @@ export function bridge(parts: BridgeParts): Plugin {
     check(request) {
       const config = parseBridgeConfig(request.config);
       parts.ipam.check(request);
+      if (config.hasPorts) parts.ports.check(request);
       checkAttachment(parts.exec, config, request);
     },
 
     gc(request) {
       const config = parseBridgeConfig(request.config);
+      if (config.hasPorts) parts.ports.gc(request);
       const valid = new Set(request.validAttachments.map((attachment) => hostInterface(request.network, attachment)));
       if (parts.interfaceNames().has(config.bridge)) {
         for (const link of linksOf(parts.exec, config.bridge, request.network)) {

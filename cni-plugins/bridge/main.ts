@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostLocal } from "../host-local/host-local.ts";
+import { portmap } from "../portmap/portmap.ts";
 import { run } from "../skel/run.ts";
 import { exec } from "../skel/system.ts";
 import { bridge } from "./bridge.ts";
@@ -10,4 +11,4 @@ function interfaceNames(): Set<string> {
   return new Set(lines.map((line) => line.slice(0, line.indexOf(":")).trim()));
 }
 
-run(bridge({ exec, ipam: hostLocal, interfaceNames }), process.env);
+run(bridge({ exec, ipam: hostLocal, ports: portmap(exec), interfaceNames }), process.env);

@@ -28,7 +28,7 @@ export interface NetworkConfig {
   readonly plugins: readonly (Readonly<Record<string, unknown>> & { readonly type: string })[];
 }
 
-export const PLUGINS = ["bridge", "host-local", "loopback"] as const;
+export const PLUGINS = ["bridge", "host-local", "loopback", "portmap"] as const;
 export const NETWORK_NAME = "pods";
 export const BRIDGE_NAME = "cni0";
 const CONFLIST_FILE = "10-keelson.conflist";
@@ -56,6 +56,7 @@ export function networkConfig(reservationsDir: string, network: PodNetworkConfig
     isDefaultGateway: true,
     hairpinMode: true,
     mtu: network.mtu,
+    capabilities: { portMappings: true },
     ipam,
   };
   return { cniVersion: "1.0.0", cniVersions: ["1.0.0", "1.1.0"], name: NETWORK_NAME, plugins: [bridge] };

@@ -64,13 +64,16 @@ describe.skipIf(skipping("network", whyNotContainers()))("a containerd of a node
   });
 
   test("the test image answers with its host name, from pod and machine, and stops at once", async () => {
-    const sandbox = await node.sandbox("answering");
+    const sandbox = await node.sandbox("answering", { hostPort: 9080 });
     const container = await node.container(sandbox, TEST_IMAGE_NAME);
     const url = `http://${sandbox.address}:8080/`;
     const fetched = await eventually(() => node.machine.run(["busybox", "wget", "-qO-", url]));
     expect(fetched).toBe("answering\n");
     const inside = await node.runtime.execSync({ containerId: container, cmd: ["wget", "-qO-", url], timeout: 5n });
     expect(inside.stdout.toString()).toBe("answering\n");
+    expect(await node.machine.run(["busybox", "wget", "-qO-", `http://${node.plan.nodeAddress}:9080/`])).toBe(
+      "answering\n",
+    );
     const many = await Promise.all(
       Array.from({ length: 10 }, () => node.machine.run(["busybox", "wget", "-qO-", url])),
     );
@@ -136,7 +139,7 @@ describe.skipIf(skipping("network", whyNotContainers()))("a containerd of a node
 
   test("F14: a plugin that hangs fails by the caller's deadline", async () => {
     using _faulty = faultyPlugin(node, "exec sleep 30");
-    await expect(node.sandbox("hanging", 2_000)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    await expect(node.sandbox("hanging", { timeoutMs: 2_000 })).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
   });
 
   test("F14: without the plugin's executable the agent's STATUS says why", async () => {

@@ -92,10 +92,14 @@ export class TestNode {
   }
 
   /** A sandbox with the pod's name for host name. */
-  async sandbox(name: string, timeoutMs = 20_000): Promise<{ id: string; address: string; config: PodSandboxConfig }> {
+  async sandbox(
+    name: string,
+    { timeoutMs = 20_000, hostPort = 0 } = {},
+  ): Promise<{ id: string; address: string; config: PodSandboxConfig }> {
     const config = PodSandboxConfig.fromPartial({
       metadata: { name, uid: `uid-${name}`, namespace: "default", attempt: 0 },
       hostname: name,
+      portMappings: hostPort === 0 ? [] : [{ hostPort, containerPort: 8080 }],
       logDirectory: path.join(this.dataDir, "logs", name),
       linux: {
         cgroupParent: `/keelson-test-${this.plan.id}/${name}`,
