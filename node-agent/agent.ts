@@ -21,6 +21,7 @@ import { PodObserver } from "./pods/pod-observer.ts";
 import { ApiPodSource } from "./pods/pod-source.ts";
 import { PodSyncer } from "./pods/pod-syncer.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
+import { ServiceEnvironment } from "./pods/service-environment.ts";
 import { StatusWriter } from "./pods/status-writer.ts";
 import { HostProbeRunner, SimulatedProbeRunner } from "./probes/probe-runner.ts";
 import { Prober } from "./probes/prober.ts";
@@ -61,8 +62,6 @@ export interface NodeAgentOptions {
   /** Text of the resolv.conf that pods inherit. */
   readonly resolvConf?: string;
   readonly cgroupParent?: string;
-  /** Environment of every container: KUBERNETES_SERVICE_HOST and the like. */
-  readonly serviceEnvironment?: Readonly<Record<string, string>>;
 }
 
 const LOG_ROTATE_BYTES = 10 * 1024 * 1024;
@@ -206,11 +205,10 @@ export class NodeAgent implements Startable {
       { api, runtime, volumes, observer, stopper, statuses, prober },
       { podLogsDir: options.podLogsDir },
     );
-    const serviceEnvironment = options.serviceEnvironment ?? {};
-    const environment = () => ({ config, allocatable: machine.capacity, serviceEnvironment });
+    const services = new ServiceEnvironment(api);
     const starter = new ContainerStarter(
-      { runtime, clock, events, images, files, memory, environment },
-      { ...settings, hostIp: options.nodeIp, memoryCapacityBytes: machine.memoryBytes },
+      { runtime, clock, events, images, files, memory, volumes, config, services },
+      { ...settings, hostIp: options.nodeIp, memoryCapacityBytes: machine.memoryBytes, allocatable: machine.capacity },
     );
     const parts = {
       source,

@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
 import type { Container, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import { ANNOTATIONS, type ContainerSpec, type ImageRecord, LABELS, type MountSpec } from "../runtime/runtime.ts";
-import { type EnvironmentSources, environmentOf } from "./environment.ts";
 import { expand } from "./expand.ts";
 import { resourceLimitsOf } from "./resource-limits.ts";
 import { podLabels } from "./sandbox-spec.ts";
 import { securityOf } from "./security-spec.ts";
 
-export interface ContainerSources extends EnvironmentSources {
+export interface ContainerSources {
+  readonly environment: ReadonlyMap<string, string>;
   readonly memoryCapacityBytes: number;
   readonly image: ImageRecord | undefined;
   /** Volumes, /etc/hosts and the termination message, already in place. */
   readonly mounts: readonly MountSpec[];
 }
 
-/** The container as the runtime is asked for it. Throws ConfigError for what cannot be had. */
-export async function containerSpecOf(
+/** The container as the runtime is asked for it. Throws ConfigError for what must not be. */
+export function containerSpecOf(
   pod: Pod,
   container: Container,
   attempt: number,
   sources: ContainerSources,
-): Promise<ContainerSpec> {
-  const env = await environmentOf(pod, container, sources);
+): ContainerSpec {
+  const env = sources.environment;
   const expanded = (texts: readonly string[] | undefined) =>
     (texts ?? []).map((text) => expand(text, (name) => env.get(name)));
   return {

@@ -1,10 +1,19 @@
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Container, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import type { PodEvents } from "../events/pod-events.ts";
-import { type PodState, type Runtime, RuntimeError, type SandboxState } from "../runtime/runtime.ts";
+import {
+  type ContainerSpec,
+  type ImageRecord,
+  type PodState,
+  type Runtime,
+  RuntimeError,
+  type SandboxState,
+} from "../runtime/runtime.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import { Backoff } from "./backoff.ts";
+import type { ConfigSource } from "./config-source.ts";
 import { containerHash, containerSpecOf } from "./container-spec.ts";
-import type { EnvironmentSources } from "./environment.ts";
+import { environmentOf } from "./environment.ts";
 import { ConfigError } from "./field-ref.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import { runHook } from "./life-cycle-hook.ts";
@@ -13,6 +22,7 @@ import type { PodFiles } from "./pod-files.ts";
 import type { PodMemory } from "./pod-memory.ts";
 import { podIps } from "./pod-status.ts";
 import { type SandboxSettings, sandboxSpecOf } from "./sandbox-spec.ts";
+import type { ServiceEnvironment } from "./service-environment.ts";
 import { StartError } from "./start-error.ts";
 import { volumeMountsOf } from "./volume-mounts.ts";
 
@@ -23,6 +33,8 @@ const HOOK_TIMEOUT_SECONDS = 3_600;
 export interface StarterOptions extends SandboxSettings {
   readonly hostIp: string;
   readonly memoryCapacityBytes: number;
+  /** Of the node, for `resourceFieldRef` without a limit. */
+  readonly allocatable: Readonly<Record<string, string>>;
 }
 
 export interface StarterComponents {
@@ -32,7 +44,9 @@ export interface StarterComponents {
   readonly images: ImagePuller;
   readonly files: PodFiles;
   readonly memory: PodMemory;
-  readonly environment: (pod: Pod) => Omit<EnvironmentSources, "hostIp" | "podIps">;
+  readonly volumes: Volumes;
+  readonly config: ConfigSource;
+  readonly services: ServiceEnvironment;
 }
 
 export interface StartTarget {
@@ -76,23 +90,11 @@ export class ContainerStarter {
     this.#crashes.forget(`${uid}\n`);
   }
 
-  async #create(
-    pod: Pod,
-    container: Container,
-    target: StartTarget,
-    image: Awaited<ReturnType<ImagePuller["ensure"]>>,
-  ): Promise<string> {
-    const { runtime, files, events } = this.#components;
-    const ips = podIps(pod, target.state, this.#options.hostIp);
-    const name = container.name ?? "";
-    let spec: Awaited<ReturnType<typeof containerSpecOf>>;
+  async #create(pod: Pod, container: Container, target: StartTarget, image: ImageRecord): Promise<string> {
+    const { runtime, events } = this.#components;
+    let spec: ContainerSpec;
     try {
-      const volumes = volumeMountsOf(container, target.volumes);
-      const mounts = [...volumes, ...(await files.mountsFor(pod, container, ips))];
-      const { memoryCapacityBytes, hostIp } = this.#options;
-      const environment = this.#components.environment(pod);
-      const sources = { ...environment, hostIp, podIps: ips, memoryCapacityBytes, image, mounts };
-      spec = await containerSpecOf(pod, container, nextAttempt(pod, name, target.state), sources);
+      spec = await this.#specOf(pod, container, target, image);
     } catch (thrown) {
       if (!(thrown instanceof ConfigError)) throw thrown;
       throw this.#failed(pod, container, "CreateContainerConfigError", thrown);
@@ -105,6 +107,21 @@ export class ContainerStarter {
     } catch (thrown) {
       throw this.#failed(pod, container, "CreateContainerError", thrown);
     }
+  }
+
+  async #specOf(pod: Pod, container: Container, target: StartTarget, image: ImageRecord): Promise<ContainerSpec> {
+    const { files, volumes, config, services } = this.#components;
+    const { hostIp, memoryCapacityBytes, allocatable } = this.#options;
+    const ips = podIps(pod, target.state, hostIp);
+    const serviceEnvironment = await services.of(pod);
+    const sources = { config, serviceEnvironment, allocatable, hostIp, podIps: ips };
+    const environment = await environmentOf(pod, container, sources);
+    const mounts = [
+      ...(await volumeMountsOf(podUid(pod), container, target.volumes, volumes, environment)),
+      ...(await files.mountsFor(pod, container, ips)),
+    ];
+    const attempt = nextAttempt(pod, container.name ?? "", target.state);
+    return containerSpecOf(pod, container, attempt, { environment, memoryCapacityBytes, image, mounts });
   }
 
   async #postStart(pod: Pod, container: Container, containerId: string, target: StartTarget): Promise<void> {

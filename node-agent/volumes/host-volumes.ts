@@ -1,10 +1,11 @@
 import { chmod, chown, mkdir, open, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseQuantity, wholeUnits } from "../../lib/core/quantity.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Pod, Volume } from "../../lib/gen/k8s/core/v1.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import type { Mounter } from "./mounter.ts";
+import { openBelow } from "./sub-path.ts";
 import type { TokenCache } from "./token-cache.ts";
 import { type FileSources, filesOf } from "./volume-files.ts";
 import { VolumeError, type Volumes } from "./volumes.ts";
@@ -50,6 +51,25 @@ export class HostVolumes implements Volumes {
       }),
     );
     return new Map(paths);
+  }
+
+  async subPath(podUid: string, key: string, volumePath: string, subPath: string): Promise<string> {
+    const target = join(this.#podsDir, podUid, "volume-subpaths", key);
+    const handle = await openBelow(volumePath, subPath);
+    try {
+      // An earlier attempt of the container may have left its own.
+      for (const path of await this.#mounter.mounted(target)) await this.#mounter.unmount(path);
+      await rm(target, { recursive: true, force: true });
+      if ((await handle.stat()).isDirectory()) await mkdir(target, { recursive: true, mode: 0o750 });
+      else {
+        await mkdir(dirname(target), { recursive: true, mode: 0o750 });
+        await (await open(target, "w", 0o640)).close();
+      }
+      await this.#mounter.bind(`/proc/${process.pid}/fd/${handle.fd}`, target);
+      return target;
+    } finally {
+      await handle.close();
+    }
   }
 
   async unmount(podUid: string): Promise<void> {

@@ -7,6 +7,8 @@ const run = promisify(execFile);
 /** Mounts of this machine. */
 export interface Mounter {
   tmpfs(path: string, sizeBytes: number | undefined): Promise<void>;
+  /** `source` is taken as it stands, so that it may be an open file of this process under /proc. */
+  bind(source: string, path: string): Promise<void>;
   unmount(path: string): Promise<void>;
   /** Paths under `prefix` where something is mounted, the deepest first. */
   mounted(prefix: string): Promise<readonly string[]>;
@@ -16,6 +18,9 @@ export const linuxMounter: Mounter = {
   async tmpfs(path, sizeBytes) {
     const options = sizeBytes === undefined ? "mode=0777" : `mode=0777,size=${sizeBytes}`;
     await run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path]);
+  },
+  async bind(source, path) {
+    await run("mount", ["--no-canonicalize", "--bind", source, path]);
   },
   async unmount(path) {
     await run("umount", [path]);

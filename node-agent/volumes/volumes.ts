@@ -7,6 +7,8 @@ export interface Volumes {
    * Throws VolumeError.
    */
   mount(pod: Pod): Promise<ReadonlyMap<string, string>>;
+  /** Where one mount of a container sees a part of a volume; `key` names the mount within the pod. Throws VolumeError. */
+  subPath(podUid: string, key: string, volumePath: string, subPath: string): Promise<string>;
   /** Takes everything of a pod away; nothing to do is success. */
   unmount(podUid: string): Promise<void>;
   /** Uids of pods that have something here. */
@@ -27,6 +29,9 @@ export class VolumeError extends Error {
 export const noVolumes: Volumes = {
   async mount(pod) {
     return new Map((pod.spec?.volumes ?? []).map(({ name = "" }) => [name, `/simulated/${name}`]));
+  },
+  async subPath(_podUid, _key, volumePath, subPath) {
+    return `${volumePath}/${subPath}`;
   },
   async unmount() {},
   async list() {
