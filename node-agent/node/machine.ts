@@ -12,9 +12,21 @@ export interface Machine {
   readonly machineId: string;
   readonly systemUuid: string;
   readonly bootId: string;
+  /** What runs short now. */
+  pressures(): Promise<Pressures>;
+}
+
+export interface Pressures {
+  readonly memory: boolean;
+  readonly disk: boolean;
+  readonly pids: boolean;
 }
 
 const POD_LIMIT = 110;
+
+/** Hard eviction's default of upstream for memory; for disks k3s' 5 %, since a laptop's disk is often nine tenths full. */
+const MEMORY_LEAST_BYTES = 100 * 2 ** 20;
+const SHARE_LEAST = 0.05;
 
 /** This machine. */
 export async function readMachine(rootDir: string): Promise<Machine> {
@@ -35,6 +47,7 @@ export async function readMachine(rootDir: string): Promise<Machine> {
     machineId: await text("/etc/machine-id"),
     systemUuid: await text("/sys/class/dmi/id/product_uuid"),
     bootId: await text("/proc/sys/kernel/random/boot_id"),
+    pressures: () => readPressures(rootDir),
   };
 }
 
@@ -49,6 +62,24 @@ export function simulatedMachine(capacity: Readonly<Record<string, string>> = {}
     machineId: "",
     systemUuid: "",
     bootId: "",
+    pressures: async () => ({ memory: false, disk: false, pids: false }),
+  };
+}
+
+async function readPressures(rootDir: string): Promise<Pressures> {
+  const [memory, load, threadsMax, disk] = await Promise.all([
+    text("/proc/meminfo"),
+    text("/proc/loadavg"),
+    text("/proc/sys/kernel/threads-max"),
+    statfs(rootDir),
+  ]);
+  const availableBytes = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(memory)?.[1] ?? Number.POSITIVE_INFINITY) * 1024;
+  const threads = Number(/\d+\/(\d+)/.exec(load)?.[1] ?? 0);
+  return {
+    memory: availableBytes < MEMORY_LEAST_BYTES,
+    // Some file systems have no count of inodes: 0 of 0 is not a shortage.
+    disk: disk.bavail < disk.blocks * SHARE_LEAST || disk.ffree < disk.files * SHARE_LEAST,
+    pids: threadsMax !== "" && threads > Number(threadsMax) * (1 - SHARE_LEAST),
   };
 }
 

@@ -1,7 +1,7 @@
 import { formatTime } from "../../lib/core/clock.ts";
 import type { Node, NodeCondition, NodeStatus } from "../../lib/gen/k8s/core/v1.ts";
 import type { ImageRecord, RuntimeHealth, RuntimeVersion } from "../runtime/runtime.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, Pressures } from "./machine.ts";
 
 export interface NodeIdentity {
   readonly nodeName: string;
@@ -17,6 +17,7 @@ export interface NodeFacts {
   readonly machine: Machine;
   readonly runtime: RuntimeVersion;
   readonly health: RuntimeHealth;
+  readonly pressures: Pressures;
   readonly images: readonly ImageRecord[];
   readonly nowMs: number;
 }
@@ -87,7 +88,7 @@ interface Verdict {
 }
 
 function conditionsOf(old: readonly NodeCondition[], facts: NodeFacts): NodeCondition[] {
-  const verdicts = [...PRESSURES, readyOf(facts.health)];
+  const verdicts = [...pressuresOf(facts.pressures), readyOf(facts.health)];
   const now = formatTime(facts.nowMs);
   const foreign = old.filter((condition) => !verdicts.some((each) => each.type === condition.type));
   const ours = verdicts.map((verdict) => {
@@ -98,27 +99,24 @@ function conditionsOf(old: readonly NodeCondition[], facts: NodeFacts): NodeCond
   return [...foreign, ...ours];
 }
 
-/** Texts of kubernetes/kubernetes:pkg/kubelet/nodestatus; eviction by pressure is not measured yet. */
-const PRESSURES: readonly Verdict[] = [
-  {
-    type: "MemoryPressure",
-    status: "False",
-    reason: "KubeletHasSufficientMemory",
-    message: "kubelet has sufficient memory available",
-  },
-  {
-    type: "DiskPressure",
-    status: "False",
-    reason: "KubeletHasNoDiskPressure",
-    message: "kubelet has no disk pressure",
-  },
-  {
-    type: "PIDPressure",
-    status: "False",
-    reason: "KubeletHasSufficientPID",
-    message: "kubelet has sufficient PID available",
-  },
-];
+/** Texts of kubernetes/kubernetes:pkg/kubelet/nodestatus. */
+function pressuresOf({ memory, disk, pids }: Pressures): Verdict[] {
+  return [
+    memory
+      ? condition("MemoryPressure", true, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+      : condition("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    disk
+      ? condition("DiskPressure", true, "KubeletHasDiskPressure", "kubelet has disk pressure")
+      : condition("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    pids
+      ? condition("PIDPressure", true, "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
+      : condition("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+  ];
+}
+
+function condition(type: string, isTrue: boolean, reason: string, message: string): Verdict {
+  return { type, status: isTrue ? "True" : "False", reason, message };
+}
 
 function readyOf(health: RuntimeHealth): Verdict {
   if (health.runtimeReady && health.networkReady)

@@ -142,7 +142,9 @@ export class NodeReporter implements Startable {
   async #facts(): Promise<NodeFacts> {
     const health = await this.#health();
     const images = health.runtimeReady ? await this.#runtime.listImages().catch(() => []) : [];
-    return { machine: this.#machine, runtime: this.#version, health, images, nowMs: this.#clock.nowMs() };
+    const machine = this.#machine;
+    const pressures = await machine.pressures();
+    return { machine, runtime: this.#version, health, pressures, images, nowMs: this.#clock.nowMs() };
   }
 
   /** A runtime that was well and does not answer for a moment is not dead yet. */
