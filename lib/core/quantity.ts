@@ -118,9 +118,6 @@ export function formatQuantity(quantity: Quantity): string {
 /** Whether upstream prints the text as it stands. */
 function staysAsWritten(parts: Parts): boolean {
   const digits = parts.whole + parts.decimals;
-  if (digits === "0") {
-    return parts.base === 10 && parts.exponent === 0;
-  }
   if (parts.base === 10) {
     const scale = parts.exponent - parts.decimals.length;
     const plain = digits.length <= 18 && !digits.startsWith("0") && !digits.endsWith("000");

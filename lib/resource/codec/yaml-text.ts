@@ -6,7 +6,6 @@ import {
   isScalar,
   isSeq,
   type Node,
-  type ParsedNode,
   parseAllDocuments,
   type ScalarTag,
 } from "yaml";
@@ -15,6 +14,7 @@ import { NumberLiteral } from "./json-text.ts";
 import { pathText } from "./wire-reader.ts";
 
 const MAX_ALIASES = 100;
+const MAX_EXPANDED_NODES = 100_000;
 const TRUE = new Set(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]);
 const FALSE = new Set(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]);
 const NULL = new Set(["", "~", "null", "Null", "NULL"]);
@@ -85,7 +85,7 @@ export interface YamlValue {
 
 /** The documents of a stream, each as JSON-shaped data; empty documents are left out. */
 export function yamlToJsonValues(text: string, maxDepth: number): YamlValue[] {
-  const documents = parseAllDocuments(text, { schema: "failsafe", customTags: TAGS, merge: true, uniqueKeys: false });
+  const documents = parse(text);
   if (!Array.isArray(documents)) {
     return [];
   }
@@ -103,6 +103,18 @@ export function yamlToJsonValues(text: string, maxDepth: number): YamlValue[] {
   return values;
 }
 
+function parse(text: string): ReturnType<typeof parseAllDocuments> {
+  try {
+    return parseAllDocuments(text, { schema: "failsafe", customTags: TAGS, uniqueKeys: false });
+  } catch (error) {
+    // The parser recurses.
+    if (error instanceof RangeError) {
+      throw new DecodeError("invalid YAML: nested too deeply", "", { cause: error });
+    }
+    throw error;
+  }
+}
+
 /** The only document of a text. */
 export function yamlToJsonValue(text: string, maxDepth: number): YamlValue {
   const values = yamlToJsonValues(text, maxDepth);
@@ -114,13 +126,15 @@ export function yamlToJsonValue(text: string, maxDepth: number): YamlValue {
 
 /** Walks a document's nodes, so that aliases can be counted and repeated keys named. */
 class YamlReader {
-  readonly #document: Document.Parsed<ParsedNode>;
+  readonly #document: Document<Node, boolean>;
   readonly #maxDepth: number;
   readonly #path: (string | number)[] = [];
   readonly #duplicates = new Set<string>();
   #aliases = 0;
+  #expanding = 0;
+  #expandedNodes = 0;
 
-  constructor(document: Document.Parsed<ParsedNode>, maxDepth: number) {
+  constructor(document: Document<Node, boolean>, maxDepth: number) {
     this.#document = document;
     this.#maxDepth = maxDepth;
   }
@@ -133,6 +147,10 @@ class YamlReader {
   #value(node: unknown, depth: number): unknown {
     if (depth > this.#maxDepth) {
       throw new DecodeError(`nested deeper than ${this.#maxDepth} levels`);
+    }
+    this.#expandedNodes += this.#expanding > 0 ? 1 : 0;
+    if (this.#expandedNodes > MAX_EXPANDED_NODES) {
+      throw new DecodeError("invalid YAML: aliases expand to too much");
     }
     if (isScalar(node)) {
       const plain = node.type === "PLAIN" && node.tag === undefined && typeof node.value === "string";
@@ -148,7 +166,7 @@ class YamlReader {
       return this.#map(node.items, depth);
     }
     if (isAlias(node)) {
-      return this.#value(this.#target(node), depth);
+      return this.#expanded(node, depth);
     }
     if (node === null) {
       return null;
@@ -156,8 +174,8 @@ class YamlReader {
     throw new DecodeError("invalid YAML: a node that JSON has no form for");
   }
 
-  /** What an alias stands for. */
-  #target(node: Alias): unknown {
+  /** What an alias stands for: both their number and what they expand to are bounded. */
+  #expanded(node: Alias, depth: number): unknown {
     this.#aliases += 1;
     if (this.#aliases > MAX_ALIASES) {
       throw new DecodeError(`invalid YAML: more than ${MAX_ALIASES} aliases`);
@@ -166,7 +184,10 @@ class YamlReader {
     if (target === undefined) {
       throw new DecodeError("invalid YAML: an alias without its anchor");
     }
-    return target;
+    this.#expanding += 1;
+    const value = this.#value(target, depth);
+    this.#expanding -= 1;
+    return value;
   }
 
   #map(items: readonly { key: unknown; value: unknown }[], depth: number): Record<string, unknown> {
