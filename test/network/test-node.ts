@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ClusterRecord } from "../../cluster/cluster-record.ts";
 import { ContainerNode } from "../../cluster/container-node.ts";
 import type { NetworkPlan } from "../../cluster/network-plan.ts";
@@ -16,9 +17,10 @@ import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { PodNetwork } from "../../node-agent/network/pod-network.ts";
+import { findProcesses } from "../../node-agent/runtime/cri/process-identity.ts";
 import { TestMachine } from "./machine.ts";
 
-const STARTER = path.join(import.meta.dirname, "start-node.ts");
+const STARTER = fileURLToPath(new URL("./start-node.ts", import.meta.url));
 
 /** A node with a containerd of its own on a machine of its own, without a control plane. */
 export class TestNode {
@@ -60,7 +62,8 @@ export class TestNode {
   }
 
   get containerdPid(): number {
-    return JSON.parse(readFileSync(path.join(this.stateDir, "containerd.json"), "utf8")).pid;
+    const config = path.join(this.stateDir, "config.toml");
+    return findProcesses((argv) => argv[2] === config)[0]!.pid;
   }
 
   get runtime() {

@@ -9,7 +9,7 @@ import { GrpcChannel } from "../../../lib/transport/grpc-client.ts";
 import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import { type ContainerdConfig, containerdToml, socketPath } from "./containerd-config.ts";
 import { endLeftovers } from "./containerd-leftovers.ts";
-import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
+import { findProcesses, isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
 
 export interface ContainerdInstanceParts {
   readonly run: RunCommand;
@@ -51,20 +51,20 @@ export class ContainerdInstance {
     for (const dir of [config.rootDir, config.stateDir, dirname(this.#options.logFile)])
       mkdirSync(dir, { recursive: true });
     const toml = containerdToml({ ...config, snapshotter: await this.#snapshotter() });
-    const recorded = this.#recorded();
-    if (recorded !== undefined && isRunning(recorded)) {
-      if (this.#isAsWanted(recorded, toml) && (await this.#untilServing(recorded))) {
-        this.#parts.log.info("containerd adopted", { pid: recorded.pid });
+    const [running, ...others] = this.running();
+    if (running !== undefined && others.length === 0 && this.#isAsWanted(running, toml)) {
+      if (await this.#untilServing(running)) {
+        this.#parts.log.info("containerd adopted", { pid: running.pid });
         return;
       }
-      // Its containers live on in their shims.
-      await this.#end(recorded);
     }
+    // Containers live on in their shims.
+    await this.#endAll();
     writeFileSync(this.#file("config.toml"), toml);
     const started = this.#spawn();
     if (!(await this.#untilServing(started))) {
       const alive = isRunning(started);
-      await this.#end(started);
+      await this.#endAll();
       throw new Error(`containerd ${alive ? "does not answer" : "ended at once"}; its log is ${this.#options.logFile}`);
     }
     this.#parts.log.info("containerd started", { pid: started.pid });
@@ -75,8 +75,7 @@ export class ContainerdInstance {
    * images and snapshots in the root directory stay. Needs nothing but the directories, and may be repeated.
    */
   async stop(): Promise<void> {
-    const recorded = this.#recorded();
-    if (recorded !== undefined && isRunning(recorded)) await this.#end(recorded);
+    await this.#endAll();
     await endLeftovers(this.#parts, this.#options.config);
     rmSync(this.#options.config.stateDir, { recursive: true, force: true });
   }
@@ -85,15 +84,10 @@ export class ContainerdInstance {
     return join(this.#options.config.stateDir, name);
   }
 
-  #recorded(): ProcessIdentity | undefined {
-    const file = this.#file("containerd.json");
-    if (!existsSync(file)) return undefined;
-    try {
-      return JSON.parse(readFileSync(file, "utf8")) as ProcessIdentity;
-    } catch {
-      // Killed while writing it: containerd had just been started and holds nothing; the new one takes its socket over.
-      return undefined;
-    }
+  /** Found by the configuration's path among its arguments, so that no record of it can be lost. */
+  running(): ProcessIdentity[] {
+    const config = this.#file("config.toml");
+    return findProcesses((argv) => argv[1] === "--config" && argv[2] === config);
   }
 
   /** Another configuration, or another network namespace than ours, cannot be given to a running process. */
@@ -119,9 +113,7 @@ export class ContainerdInstance {
       child.on("error", (error) => this.#parts.log.error("containerd cannot be started", { error: error.message }));
       child.unref();
       if (child.pid === undefined) throw new Error("containerd cannot be started: is it installed?");
-      const identity = processIdentity(child.pid);
-      writeFileSync(this.#file("containerd.json"), JSON.stringify(identity));
-      return identity;
+      return processIdentity(child.pid);
     } finally {
       closeSync(log);
     }
@@ -151,12 +143,13 @@ export class ContainerdInstance {
     }
   }
 
-  async #end(running: ProcessIdentity): Promise<void> {
+  async #endAll(): Promise<void> {
     const { clock } = this.#parts;
+    const all = this.running();
     const endMs = clock.monotonicMs() + STOP_LIMIT_MS;
-    signalProcess(running, "SIGTERM");
-    while (isRunning(running)) {
-      if (clock.monotonicMs() > endMs) signalProcess(running, "SIGKILL");
+    for (const each of all) signalProcess(each, "SIGTERM");
+    while (all.some(isRunning)) {
+      if (clock.monotonicMs() > endMs) for (const each of all) signalProcess(each, "SIGKILL");
       await clock.sleep(POLL_MS);
     }
   }

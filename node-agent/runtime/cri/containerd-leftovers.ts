@@ -5,10 +5,11 @@ import { unmountBelow } from "../../volumes/unmount-below.ts";
 import type { ContainerdConfig } from "./containerd-config.ts";
 import { socketPath } from "./containerd-config.ts";
 import type { ContainerdInstanceParts } from "./containerd-instance.ts";
-import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
+import { findProcesses, isRunning, signalProcess } from "./process-identity.ts";
 
 const SHIM_LIMIT_MS = 10_000;
 const POLL_MS = 10;
+const PARALLEL_DELETES = 16;
 /** libcni keeps results here whatever it is told about other folders. */
 const CNI_RESULTS_DIR = "/var/lib/cni/results";
 
@@ -25,7 +26,10 @@ interface Bundle {
 export async function endLeftovers(parts: ContainerdInstanceParts, directories: Directories): Promise<void> {
   const bundles = bundlesOf(directories);
   const cgroups = bundles.flatMap(cgroupOf);
-  await Promise.all(bundles.map((bundle) => deleteContainer(parts, directories, bundle)));
+  for (let i = 0; i < bundles.length; i += PARALLEL_DELETES) {
+    const some = bundles.slice(i, i + PARALLEL_DELETES);
+    await Promise.all(some.map((bundle) => deleteContainer(parts, directories, bundle)));
+  }
   await endShims(parts, directories);
   for (const bundle of bundles) removeTraces(bundle);
   await unmountBelow(parts.run, directories.stateDir);
@@ -57,26 +61,15 @@ async function deleteContainer(
   }
 }
 
+/** Shims carry the address of their containerd among their arguments. */
 async function endShims(parts: ContainerdInstanceParts, directories: Directories): Promise<void> {
   const address = socketPath(directories);
-  const shims = list("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => isShimOf(pid, address))
-    .map((pid) => processIdentity(Number(pid)));
+  const shims = findProcesses(
+    (argv) => (argv[0] ?? "").includes("containerd-shim") && argv[argv.indexOf("-address") + 1] === address,
+  );
   const endMs = parts.clock.monotonicMs() + SHIM_LIMIT_MS;
   for (const shim of shims) signalProcess(shim, "SIGKILL");
-  const alive = (): ProcessIdentity[] => shims.filter(isRunning);
-  while (alive().length > 0 && parts.clock.monotonicMs() < endMs) await parts.clock.sleep(POLL_MS);
-}
-
-/** Shims carry the address of their containerd among their arguments. */
-function isShimOf(pid: string, address: string): boolean {
-  try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    return (args[0] ?? "").includes("containerd-shim") && args[args.indexOf("-address") + 1] === address;
-  } catch {
-    return false;
-  }
+  while (shims.some(isRunning) && parts.clock.monotonicMs() < endMs) await parts.clock.sleep(POLL_MS);
 }
 
 function removeTraces(bundle: Bundle): void {

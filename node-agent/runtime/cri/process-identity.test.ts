@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { isRunning, processIdentity, signalProcess } from "./process-identity.ts";
+import { findProcesses, isRunning, processIdentity, signalProcess } from "./process-identity.ts";
 
 test("a process is told from one that has its number later, and from none", async () => {
   const child = spawn("sleep", ["60"]);
@@ -15,4 +15,14 @@ test("a process is told from one that has its number later, and from none", asyn
   expect(isRunning(identity)).toBe(false);
   signalProcess(identity, "SIGKILL");
   expect(isRunning(processIdentity(2 ** 22 + 1))).toBe(false);
+});
+
+test("a process is found by its command line", async () => {
+  const mark = `60.${process.pid}`;
+  const child = spawn("sleep", [mark]);
+  const found = () => findProcesses((argv) => argv[1] === mark);
+  await expect.poll(found).toEqual([processIdentity(child.pid!)]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(found()).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** A process, told apart from a later one that got the same number. */
 export interface ProcessIdentity {
@@ -10,6 +10,22 @@ export interface ProcessIdentity {
 /** Identity of a process that exists now; of one that has ended it matches nothing. */
 export function processIdentity(pid: number): ProcessIdentity {
   return { pid, startTicks: statOf(pid)?.startTicks ?? "gone" };
+}
+
+/** Running processes by their command line: what no record can forget. */
+export function findProcesses(matches: (argv: readonly string[]) => boolean): ProcessIdentity[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && matches(commandLine(name)))
+    .map((name) => processIdentity(Number(name)))
+    .filter(isRunning);
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 /** False also for a process that has ended and only waits for its parent. */
