@@ -1,3 +1,4 @@
+import { deploymentController } from "./deployment/deployment-controller.ts";
 import type { ControllerFactory } from "./manager-context.ts";
 import { namespaceController } from "./namespace/namespace-controller.ts";
 import { nodeLifeCycle } from "./node-life-cycle/node-life-cycle.ts";
@@ -18,6 +19,8 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["root-ca-certificate-publisher", rootCaController],
   // as many pods as a ReplicaSet asks for
   ["replicaset", replicaSetController],
+  // ReplicaSets by a Deployment's template, rolled over
+  ["deployment", deploymentController],
   // empties namespaces that are being deleted
   ["namespace", namespaceController],
 ];
