@@ -1,0 +1,142 @@
+import {
+  cloneJson,
+  emptyObject,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonEqual,
+  memberOf,
+} from "../json-value.ts";
+import { inOrder } from "../patch/element-order.ts";
+import { FieldSet } from "./field-set.ts";
+import { memberElement, type PathElement } from "./path-element.ts";
+import type { Shape } from "./shape.ts";
+import { itemElement, itemsByElement, type ListShape } from "./shaped-list.ts";
+
+/** Members of a struct or map with the shape of each. */
+function membersOf(value: JsonObject, shape: Extract<Shape, { kind: "struct" | "map" }>): [string, JsonValue, Shape][] {
+  return Object.keys(value).map((name) => {
+    const below = shape.kind === "map" ? shape.values : shape.members(name);
+    return [name, value[name] as JsonValue, below];
+  });
+}
+
+/**
+ * The paths that a value has: its leaves, and the items of lists with keys as such. `unique`: a key that comes twice
+ * throws ApplyError (in what a client applies; what is stored may have been written otherwise).
+ */
+export function fieldsOf(value: JsonValue, shape: Shape, unique = false): FieldSet {
+  const set = new FieldSet();
+  collect(value, shape, set, unique);
+  return set;
+}
+
+function collect(value: JsonValue, shape: Shape, set: FieldSet, unique: boolean): void {
+  if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(value) && Object.keys(value).length > 0) {
+    for (const [name, member, below] of membersOf(value, shape)) {
+      collect(member, below, set.child(memberElement(name)), unique);
+    }
+  } else if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(value) && value.length > 0) {
+    for (const [element, item] of itemsByElement(value, shape, unique)) {
+      const child = set.child(element);
+      child.isMember = true;
+      if (shape.kind === "keyed-list") collect(item, shape.items, child, unique);
+    }
+  } else {
+    set.isMember = true;
+  }
+}
+
+/** `over` laid over `under`: leaves of `over` win, everything else of both stays. Neither is changed. */
+export function mergeShaped(under: JsonValue | undefined, over: JsonValue, shape: Shape): JsonValue {
+  if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(under) && isJsonObject(over)) {
+    const merged = emptyObject();
+    for (const name of Object.keys(under)) merged[name] = cloneJson(under[name] as JsonValue);
+    for (const [name, value, below] of membersOf(over, shape)) {
+      merged[name] = mergeShaped(memberOf(under, name), value, below);
+    }
+    return merged;
+  }
+  if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(under) && Array.isArray(over)) {
+    return mergeLists(under, over, shape);
+  }
+  return cloneJson(over);
+}
+
+function mergeLists(under: JsonValue[], over: JsonValue[], shape: ListShape): JsonValue[] {
+  const merged = itemsByElement(under, shape, false);
+  for (const [element, item] of itemsByElement(over, shape, true)) {
+    const before = merged.get(element);
+    merged.set(element, shape.kind === "set" ? item : mergeShaped(before, item, shape.items));
+  }
+  return inOrder([...merged.values()], over, under, (item) => itemElement(item, shape));
+}
+
+/** What a change did to each path. */
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+/** How `now` differs from `before`, leaf by leaf; a part that is new or gone counts with all its parents that are too. */
+export function compareShaped(before: JsonValue | undefined, now: JsonValue | undefined, shape: Shape): Comparison {
+  const comparison: Comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
+  if (before !== undefined && now !== undefined) compare(before, now, shape, comparison);
+  else if (now !== undefined) return { ...comparison, added: fieldsOf(now, shape).withParents() };
+  else if (before !== undefined) return { ...comparison, removed: fieldsOf(before, shape).withParents() };
+  return comparison;
+}
+
+function compare(before: JsonValue, now: JsonValue, shape: Shape, into: Comparison): void {
+  if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(before) && isJsonObject(now)) {
+    for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
+      const below = shape.kind === "map" ? shape.values : shape.members(name);
+      compareBelow(memberElement(name), memberOf(before, name), memberOf(now, name), below, into);
+    }
+  } else if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(before) && Array.isArray(now)) {
+    const [old, fresh] = [itemsByElement(before, shape, false), itemsByElement(now, shape, false)];
+    const below: Shape = shape.kind === "keyed-list" ? shape.items : { kind: "atomic" };
+    for (const element of new Set([...old.keys(), ...fresh.keys()])) {
+      compareBelow(element, old.get(element), fresh.get(element), below, into);
+    }
+  } else if (!jsonEqual(before, now)) {
+    into.modified.isMember = true;
+  }
+}
+
+function compareBelow(
+  element: PathElement,
+  before: JsonValue | undefined,
+  now: JsonValue | undefined,
+  shape: Shape,
+  into: Comparison,
+): void {
+  const below = compareShaped(before, now, shape);
+  for (const part of ["added", "modified", "removed"] as const) {
+    if (!below[part].isEmpty) into[part].children.set(element, below[part]);
+  }
+}
+
+/** The value without what the set names; a list or object that loses its last part goes with it. Undefined: nothing is left. */
+export function withoutFields(value: JsonValue, gone: FieldSet, shape: Shape): JsonValue | undefined {
+  if (gone.isMember) return undefined;
+  if (gone.children.size === 0) return value;
+  if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(value)) {
+    const kept = emptyObject();
+    for (const [name, member, below] of membersOf(value, shape)) {
+      const rest = withoutFields(member, gone.children.get(memberElement(name)) ?? FieldSet.empty, below);
+      if (rest !== undefined) kept[name] = rest;
+    }
+    return Object.keys(kept).length === 0 ? undefined : kept;
+  }
+  if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(value)) {
+    const below: Shape = shape.kind === "keyed-list" ? shape.items : { kind: "atomic" };
+    const kept = value.flatMap((item) => {
+      const rest = withoutFields(item, gone.children.get(itemElement(item, shape)) ?? FieldSet.empty, below);
+      return rest === undefined ? [] : [rest];
+    });
+    return kept.length === 0 ? undefined : kept;
+  }
+  return value;
+}
