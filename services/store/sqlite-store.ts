@@ -103,6 +103,11 @@ export class SqliteStore implements Store {
     return this.#state.alarm;
   }
 
+  /** Watches that are open. */
+  get watcherCount(): number {
+    return this.#hub.watcherCount;
+  }
+
   /** The newest durable revision. */
   get revision(): number {
     return this.#state.revision;

@@ -86,10 +86,10 @@ function hasRevisionFilter(request: RangeRequest): boolean {
 
 function passes(kv: KeyValue, request: RangeRequest): boolean {
   const { minModRevision = 0, maxModRevision = 0, minCreateRevision = 0, maxCreateRevision = 0 } = request;
-  if (minModRevision > 0 && kv.modRevision < minModRevision) return false;
-  if (maxModRevision > 0 && kv.modRevision > maxModRevision) return false;
-  if (minCreateRevision > 0 && kv.createRevision < minCreateRevision) return false;
-  return !(maxCreateRevision > 0 && kv.createRevision > maxCreateRevision);
+  if (minModRevision !== 0 && kv.modRevision < minModRevision) return false;
+  if (maxModRevision !== 0 && kv.modRevision > maxModRevision) return false;
+  if (minCreateRevision !== 0 && kv.createRevision < minCreateRevision) return false;
+  return !(maxCreateRevision !== 0 && kv.createRevision > maxCreateRevision);
 }
 
 function order(left: KeyValue, right: KeyValue, sort: Sort): number {

@@ -47,7 +47,11 @@ export class TransactionRun {
 
   run(request: TxnRequest): TxnResult {
     const plan = this.#plan(request);
-    this.#check(plan);
+    // In etcd's order, which decides between several reasons to refuse.
+    for (const op of opsOf(plan)) if (op.type === "put") this.#checkPut(op);
+    for (const op of opsOf(plan)) {
+      if (op.type === "range") checkRevision(this.#state, op.revision, this.#state.revision);
+    }
     const result = this.#apply(plan);
     if (this.events.length > 0) this.#state.setRevision(this.#revision);
     return result;
@@ -63,14 +67,6 @@ export class TransactionRun {
     const succeeded = request.compare.every((condition) => holds(this.#state, condition));
     const branch = succeeded ? request.success : (request.failure ?? []);
     return { succeeded, steps: branch.map((op) => ({ op, nested: op.type === "txn" ? this.#plan(op) : undefined })) };
-  }
-
-  #check(plan: Plan): void {
-    for (const { op, nested } of plan.steps) {
-      if (nested !== undefined) this.#check(nested);
-      else if (op.type === "put") this.#checkPut(op);
-      else if (op.type === "range") checkRevision(this.#state, op.revision, this.#state.revision);
-    }
   }
 
   #checkPut(op: PutOp): void {
@@ -129,6 +125,14 @@ export class TransactionRun {
 
   #publish(event: StoreEvent, previous: KeyValue | undefined): void {
     this.events.push(previous && this.#options.keepPrevious ? { ...event, prevKv: previous } : event);
+  }
+}
+
+/** What will be applied, nested included, in order. */
+function* opsOf(plan: Plan): Generator<StoreOp> {
+  for (const { op, nested } of plan.steps) {
+    if (nested === undefined) yield op;
+    else yield* opsOf(nested);
   }
 }
 
