@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CniError } from "../skel/cni-error.ts";
 import type { Command, Request } from "../skel/request.ts";
@@ -37,7 +38,10 @@ function request({ command = "ADD", id = "c1", ipam = {}, config = {}, args = {}
 
 const add = (asked: Asked = {}) => hostLocal.add(request(asked)).ips!.map((ip) => ip.address);
 const del = (id: string) => hostLocal.del(request({ command: "DEL", id }));
-const reserved = () => readdirSync(path.join(dir, "net")).filter((name) => name.startsWith("10."));
+const reserved = () => {
+  mkdirSync(path.join(dir, "net"), { recursive: true });
+  return readdirSync(path.join(dir, "net")).filter((name) => name.startsWith("10."));
+};
 
 function codeOf(action: () => unknown): number | undefined {
   try {
@@ -164,4 +168,32 @@ test("an unknown field is named with its value", () => {
   } catch (error) {
     expect(error).toMatchObject({ message: "field ipam.frob is not supported", details: 'ipam.frob={"a":1}' });
   }
+});
+
+test("invariant 49: whatever comes in whatever order, an address has one owner and an owner one address", () => {
+  const step = fc.record({
+    verb: fc.constantFrom("add", "del", "gc"),
+    id: fc.integer({ min: 0, max: 7 }).map((number) => `c${number}`),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      hostLocal.gc(request({ command: "GC" }));
+      const model = new Map<string, string>();
+      for (const { verb, id } of steps) {
+        if (verb === "del") {
+          del(id);
+          model.delete(id);
+        } else if (verb === "gc") {
+          hostLocal.gc(request({ command: "GC", valid: [id] }));
+          for (const other of model.keys()) if (other !== id) model.delete(other);
+        } else {
+          const expected = model.has(id) ? 102 : model.size === 5 ? 11 : undefined;
+          expect(codeOf(() => model.set(id, add({ id })[0]!.split("/")[0]!))).toBe(expected);
+        }
+        expect(new Set(reserved())).toEqual(new Set(model.values()));
+        expect(new Set(model.values()).size).toBe(model.size);
+      }
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -1,10 +1,12 @@
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ContainerState } from "../../lib/gen/runtime/v1/api.ts";
+import { ContainerState, type ImageSpec } from "../../lib/gen/runtime/v1/api.ts";
 import { runCommand } from "../../lib/process/command.ts";
-import { buildTestImage, TEST_IMAGE_NAME } from "../../node-agent/images/busybox-image.ts";
-import { memorySource } from "../../node-agent/images/tar-archive.ts";
+import { type BuiltImage, buildTestImage, TEST_IMAGE_NAME } from "../../node-agent/images/busybox-image.ts";
+import { memorySource, writeTar } from "../../node-agent/images/tar-archive.ts";
 import { eventually } from "../kit/eventually.ts";
 import { skipping, whyNotContainers } from "../kit/requirements.ts";
 import { TestNode } from "./test-node.ts";
@@ -48,8 +50,7 @@ describe.skipIf(skipping("network", whyNotContainers()))("a containerd of a node
     expect(first!.movedBytes).toBeGreaterThan(1_000_000);
     const [again] = await node.containers.loadImages(memorySource(image.archive));
     expect(again!.movedBytes).toBe(0);
-    const spec = { image: TEST_IMAGE_NAME, annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
-    const { image: known } = await node.images.imageStatus({ image: spec, verbose: false });
+    const { image: known } = await node.images.imageStatus({ image: imageSpec(TEST_IMAGE_NAME), verbose: false });
     expect(known?.repoTags).toEqual([TEST_IMAGE_NAME]);
     const unpacked = await node.machine.run([
       "ctr",
@@ -61,6 +62,42 @@ describe.skipIf(skipping("network", whyNotContainers()))("a containerd of a node
       "list",
     ]);
     expect(unpacked).toContain("Committed");
+  });
+
+  test("a docker-archive with a compressed layer runs, and collection in containerd spares what is loaded", async () => {
+    const archive = await dockerArchive("archived:1", gzipSync(layerOf(await buildTestImage(runCommand))));
+    const [loaded] = await node.containers.loadImages(memorySource(archive));
+    expect(loaded!.name).toBe("docker.io/library/archived:1");
+    const sandbox = await node.sandbox("archived");
+    await node.container(sandbox, "docker.io/library/archived:1");
+    await node.runtime.removePodSandbox({ podSandboxId: sandbox.id });
+
+    const ctr = (...args: string[]) =>
+      node.machine.run(["ctr", "-a", node.containers.socketPath, "-n", "k8s.io", ...args]);
+    const blobs = async () => (await ctr("content", "ls", "-q")).trim().split("\n");
+    const before = await blobs();
+    await node.images.removeImage({ image: imageSpec("docker.io/library/archived:1") });
+    await eventually(async () => expect((await blobs()).length).toBe(before.length - 3));
+    const [again] = await node.containers.loadImages(memorySource((await buildTestImage(runCommand)).archive));
+    expect(again!.movedBytes).toBe(0);
+  });
+
+  test("a load that breaks off leaves nothing, and the next one is whole", async () => {
+    const layer = writeTar([{ path: "large", mode: 0o644, content: Buffer.alloc(3_000_000, 7) }]);
+    const archive = await dockerArchive("broken:1", layer);
+    const source = memorySource(archive);
+    let reads = 0;
+    const breaking = {
+      sizeBytes: source.sizeBytes,
+      read: (offset: number, length: number) =>
+        length > 100_000 && ++reads > 4 ? Promise.reject(new Error("the disk is gone")) : source.read(offset, length),
+    };
+    await expect(node.containers.loadImages(breaking)).rejects.toThrow("the disk is gone");
+    expect(
+      await node.machine.run(["ctr", "-a", node.containers.socketPath, "-n", "k8s.io", "leases", "ls", "-q"]),
+    ).toBe("");
+    const [loaded] = await node.containers.loadImages(source);
+    expect(loaded!.movedBytes).toBeGreaterThan(1_000_000);
   });
 
   test("the test image answers with its host name, from pod and machine, and stops at once", async () => {
@@ -178,4 +215,51 @@ describe.skipIf(skipping("network", whyNotContainers()))("stopping a node's cont
 
 function list(dir: string): string[] {
   return existsSync(dir) ? readdirSync(dir) : [];
+}
+
+function imageSpec(image: string): ImageSpec {
+  return { image, annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
+}
+
+/** The one layer of an image that we have built. */
+function layerOf(image: BuiltImage): Uint8Array {
+  const index = writtenEntries(image.archive);
+  return [...index.values()].sort((a, b) => b.length - a.length)[0]!;
+}
+
+/** Files of a tar by name; ours have no long names. */
+function writtenEntries(tar: Uint8Array): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  for (let offset = 0; tar[offset] !== 0 && offset < tar.length; ) {
+    const header = Buffer.from(tar.subarray(offset, offset + 512));
+    const sizeBytes = Number.parseInt(header.toString("latin1", 124, 135), 8);
+    files.set(
+      header.toString("latin1", 0, 100).replace(/\0.*/, ""),
+      tar.subarray(offset + 512, offset + 512 + sizeBytes),
+    );
+    offset += 512 + Math.ceil(sizeBytes / 512) * 512;
+  }
+  return files;
+}
+
+/** As \`docker save\` of older versions writes it. */
+async function dockerArchive(name: string, layer: Uint8Array): Promise<Uint8Array> {
+  const isGzip = layer[0] === 0x1f;
+  const unpacked = isGzip ? gunzipSync(layer) : layer;
+  const diffId = `sha256:${createHash("sha256").update(unpacked).digest("hex")}`;
+  const config = JSON.stringify({
+    architecture: "amd64",
+    os: "linux",
+    config: { Cmd: ["/bin/web"], Env: ["PATH=/bin"], Labels: { name } },
+    rootfs: { type: "layers", diff_ids: [diffId] },
+  });
+  return writeTar([
+    { path: "config.json", mode: 0o644, content: Buffer.from(config) },
+    { path: "0/layer.tar", mode: 0o644, content: layer },
+    {
+      path: "manifest.json",
+      mode: 0o644,
+      content: Buffer.from(JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: ["0/layer.tar"] }])),
+    },
+  ]);
 }
