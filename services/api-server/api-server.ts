@@ -9,6 +9,7 @@ import type { Registry } from "../../lib/resource/registry.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { AUTHENTICATED, SYSTEM_MASTERS } from "./auth/authorizer.ts";
+import type { RingLimits } from "./cache/event-ring.ts";
 import { InMemoryClient } from "./client/in-memory-client.ts";
 import { bootstrap } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
@@ -47,6 +48,8 @@ export interface ApiServerOptions {
     readonly publicKeyPem: string;
     readonly issuer: string;
   };
+  /** How far back watches can begin, for each kind: changes and bytes. */
+  readonly ring?: RingLimits;
   /** How the kubelets' servers are reached: our client certificate and the authority of theirs. */
   readonly kubelet?: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
 }
@@ -63,7 +66,10 @@ export class ApiServer implements Startable {
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     const { store, registry, clock, random, log } = components;
-    this.#built = buildCore(components, { serviceAccount: options.serviceAccount });
+    this.#built = buildCore(components, {
+      serviceAccount: options.serviceAccount,
+      ...(options.ring === undefined ? {} : { ring: options.ring }),
+    });
     this.#health = new Health({ store, cache: this.#built.cache, clock });
     this.#podLog = new PodLog({ reads: this.#built.reads, log }, options.kubelet);
     const metrics = new ApiMetrics(this.#built.cache);

@@ -48,6 +48,7 @@ export interface ApiFixture {
 export interface ApiFixtureOptions {
   readonly dataDir?: string;
   readonly kubelet?: ApiServerOptions["kubelet"];
+  readonly ring?: ApiServerOptions["ring"];
 }
 
 export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
@@ -83,6 +84,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       clientCaPem: clientCa.certPem,
       serviceAccount,
       ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
+      ...(options.ring === undefined ? {} : { ring: options.ring }),
     },
   );
   await api.start();

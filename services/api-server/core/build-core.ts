@@ -10,6 +10,7 @@ import { CachedReads } from "../admission/cached-reads.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { AuthorizerList, basicUserAuthorizer, mastersAuthorizer } from "../auth/authorizer.ts";
 import { ServiceAccountTokens, type TokenKeys } from "../auth/service-account-tokens.ts";
+import type { RingLimits } from "../cache/event-ring.ts";
 import { MemoBudget } from "../cache/memo-budget.ts";
 import { WatchCache } from "../cache/watch-cache.ts";
 import { addSubresources } from "../subresources/subresources.ts";
@@ -36,7 +37,7 @@ export interface CoreOptions {
   /** All api-servers of the cluster have the same keys: continue tokens are signed by what comes from them, too. */
   readonly serviceAccount: TokenKeys;
   /** Newest changes of each kind that watches can go back over. */
-  readonly ring?: { readonly events: number; readonly sizeBytes: number };
+  readonly ring?: RingLimits;
   /** For decoded objects and encodings beside the stored bytes. */
   readonly memoBytes?: number;
 }

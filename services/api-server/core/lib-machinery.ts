@@ -13,8 +13,9 @@ import type { MessageSchema } from "../../../lib/resource/schema.ts";
 import { validateCreate, validateUpdate } from "../../../lib/resource/validation/validate.ts";
 import { apiVersionOf } from "./kind-table.ts";
 import type { KubeObject } from "./kube-object.ts";
-import type { Decoded, DeleteOptionsObject, Machinery } from "./machinery.ts";
-import type { Body, PatchBody } from "./request.ts";
+import type { Decoded, DeleteOptionsObject, Machinery, WriterNote } from "./machinery.ts";
+import { ManagedWrites } from "./managed-writes.ts";
+import type { Body, PatchBody, Target } from "./request.ts";
 import type { ServedKind } from "./stored-kind.ts";
 
 const MAX_DEPTH = 100;
@@ -22,11 +23,13 @@ const MAX_DEPTH = 100;
 /** lib/resource as the core wants it: one door, errors as Status. */
 export class LibMachinery implements Machinery {
   readonly #codec: Codec;
+  readonly #managedWrites: ManagedWrites;
 
   readonly #deleteOptions: MessageSchema;
 
   constructor(codec: Codec, registry: Registry) {
     this.#codec = codec;
+    this.#managedWrites = new ManagedWrites(codec);
     const deleteOptions = registry.schemaOfKind("", "v1", "DeleteOptions");
     if (deleteOptions === undefined) throw new Error("the registry lacks DeleteOptions");
     this.#deleteOptions = deleteOptions;
@@ -58,6 +61,14 @@ export class LibMachinery implements Machinery {
       const after = apply(before, patch, body.type, kind);
       return this.#checked(kind, this.#codec.normalize(schema, after));
     });
+  }
+
+  apply(target: Target, current: KubeObject | undefined, body: PatchBody, note: WriterNote): Decoded {
+    return told(target.kind, () => this.#checked(target.kind, this.#managedWrites.apply(target, current, body, note)));
+  }
+
+  trackManagers(target: Target, object: KubeObject, old: KubeObject, note: WriterNote): void {
+    this.#managedWrites.track(target, object, old, note);
   }
 
   validateCreate(kind: ServedKind, object: KubeObject): readonly StatusCause[] {

@@ -1,6 +1,6 @@
 import type { StatusCause } from "../../../lib/core/status-error.ts";
 import type { KubeObject } from "./kube-object.ts";
-import type { Body, PatchBody } from "./request.ts";
+import type { Body, PatchBody, Target } from "./request.ts";
 import type { ServedKind } from "./stored-kind.ts";
 
 export interface Decoded {
@@ -19,6 +19,15 @@ export interface DeleteOptionsObject {
   readonly dryRun?: readonly string[];
 }
 
+/** Who writes and when, for the record of managed fields. */
+export interface WriterNote {
+  readonly manager: string;
+  /** RFC 3339. */
+  readonly time: string;
+  /** An apply takes over what others own. */
+  readonly force: boolean;
+}
+
 /** What lib/resource does for a kind, behind one door; all fail with StatusError. */
 export interface Machinery {
   decode(kind: ServedKind, body: Body): Decoded;
@@ -27,6 +36,10 @@ export interface Machinery {
   applyDefaults(kind: ServedKind, object: KubeObject): void;
   /** The patched object, decoded anew. */
   patch(kind: ServedKind, current: KubeObject, body: PatchBody): Decoded;
+  /** What a server-side apply makes of the object, or of none. */
+  apply(target: Target, current: KubeObject | undefined, body: PatchBody, note: WriterNote): Decoded;
+  /** Brings the record of managed fields up to date after an ordinary write. */
+  trackManagers(target: Target, object: KubeObject, old: KubeObject, note: WriterNote): void;
   validateCreate(kind: ServedKind, object: KubeObject): readonly StatusCause[];
   validateUpdate(kind: ServedKind, object: KubeObject, old: KubeObject, subresource: string): readonly StatusCause[];
 }

@@ -37,12 +37,17 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldValidation: "Strict" | "Warn" | "Ignore";
   readonly fence?: Fence;
+  /** Who writes, for the record of managed fields; when absent, the user. */
+  readonly fieldManager?: string;
+  /** An apply takes over what other managers own. */
+  readonly force?: boolean;
 }
 
 export const defaultWriteOptions: WriteOptions = { dryRun: false, fieldValidation: "Warn" };
 
 export interface PatchBody {
-  readonly type: "json" | "merge" | "strategic";
+  /** `apply` is server-side apply, of YAML or JSON. */
+  readonly type: "json" | "merge" | "strategic" | "apply";
   readonly patch: Uint8Array | { readonly value: unknown };
 }
 

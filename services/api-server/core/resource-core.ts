@@ -229,6 +229,7 @@ export class ResourceCore {
     wanted: (current: CachedObject | undefined) => KubeObject,
     options: WriteOptions,
     call: Call,
+    isApply = false,
   ): WritePlan {
     const { pipeline } = this.#parts;
     return {
@@ -237,13 +238,13 @@ export class ResourceCore {
       name: target.name,
       decide: async (current) => {
         if (current === undefined) {
-          if (!target.kind.definition.createOnUpdate || target.subresource !== "")
-            throw notFound(namedOf(target), target.name);
+          const creates = isApply || target.kind.definition.createOnUpdate;
+          if (!creates || target.subresource !== "") throw notFound(namedOf(target), target.name);
           const object = copyOf(wanted(undefined));
           this.authorize("create", target, call);
           return { type: "put", object: await pipeline.forCreate(object, target, call, options) };
         }
-        const object = await pipeline.forUpdate(copyOf(wanted(current)), current, target, call, options);
+        const object = await pipeline.forUpdate(copyOf(wanted(current)), current, target, call, options, isApply);
         const finished = isFinished(object, current.object(target.kind), target);
         return finished ? { type: "delete" } : { type: "put", object };
       },
@@ -252,9 +253,15 @@ export class ResourceCore {
 
   patchPlan(target: Target, body: PatchBody, options: WriteOptions, call: Call): WritePlan {
     const { machinery, pipeline } = this.#parts;
+    const isApply = body.type === "apply";
     const wanted = (current: CachedObject | undefined): KubeObject => {
-      if (current === undefined) throw notFound(namedOf(target), target.name);
-      const patched = machinery.patch(target.kind, current.object(target.kind), body);
+      const note = pipeline.writerNote(options, call, isApply);
+      const before = current?.object(target.kind);
+      if (before === undefined && !isApply) throw notFound(namedOf(target), target.name);
+      const patched =
+        before === undefined || isApply
+          ? machinery.apply(target, before, body, note)
+          : machinery.patch(target.kind, before, body);
       const object = pipeline.accept(
         patched,
         { ...options, fieldValidation: options.fieldValidation },
@@ -263,7 +270,7 @@ export class ResourceCore {
       if (patched.problems.length > 0 && options.fieldValidation === "Warn") warnOnce(call, patched.problems);
       return object;
     };
-    return this.updatePlan(target, wanted, options, call);
+    return this.updatePlan(target, wanted, options, call, isApply);
   }
 
   deletePlan(target: Target, request: DeleteRequest, call: Call): WritePlan {

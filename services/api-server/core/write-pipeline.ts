@@ -4,7 +4,7 @@ import { badRequest, conflict, invalid, OBJECT_MODIFIED, type StatusCause } from
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { copyOf, type KubeMeta, type KubeObject, metaOf, sameValue, valueAt } from "./kube-object.ts";
-import type { Decoded, Machinery } from "./machinery.ts";
+import type { Decoded, Machinery, WriterNote } from "./machinery.ts";
 import type { Call, Target, WriteOptions } from "./request.ts";
 
 /** The steps that every write of an object goes through, in the order of the design. */
@@ -62,6 +62,7 @@ export class WritePipeline {
     target: Target,
     call: Call,
     options: WriteOptions,
+    isApply = false,
   ): Promise<KubeObject> {
     const { strategy } = target.kind;
     const old = current.object(target.kind);
@@ -80,9 +81,16 @@ export class WritePipeline {
     }
     const request = { operation: "UPDATE" as const, target, call, object, old, dryRun: options.dryRun };
     await this.#admission.mutate(request);
+    if (!isApply) this.#machinery.trackManagers(target, object, old, this.writerNote(options, call));
     refuseInvalid(target, object, this.#machinery.validateUpdate(target.kind, object, old, target.subresource));
     await this.#admission.validate(request);
     return object;
+  }
+
+  /** An ordinary write without a manager's name is the user's. */
+  writerNote(options: WriteOptions, call: Call, isApply = false): WriterNote {
+    const manager = options.fieldManager ?? (isApply ? "" : call.identity.user);
+    return { manager, time: formatTime(this.#clock.nowMs()), force: options.force ?? false };
   }
 
   async admitDelete(old: KubeObject, target: Target, call: Call, dryRun: boolean): Promise<void> {

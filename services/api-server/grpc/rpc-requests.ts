@@ -82,7 +82,17 @@ export function writeOptionsOf(options: RpcWriteOptions | undefined): WriteOptio
   const asked = options?.fieldValidation ?? FieldValidation.FIELD_VALIDATION_UNSPECIFIED;
   if (asked === FieldValidation.UNRECOGNIZED || !(asked in validations))
     throw badRequest("field_validation is not known");
-  return { dryRun: options?.dryRun ?? false, fieldValidation: validations[asked], ...fenceOf(options?.fence) };
+  return {
+    dryRun: options?.dryRun ?? false,
+    fieldValidation: validations[asked],
+    ...managerOf(options),
+    ...fenceOf(options?.fence),
+  };
+}
+
+function managerOf(options: RpcWriteOptions | undefined): { readonly fieldManager?: string } {
+  const fieldManager = options?.fieldManager ?? "";
+  return fieldManager === "" ? {} : { fieldManager };
 }
 
 export function patchOf(request: PatchRequest): PatchBody {

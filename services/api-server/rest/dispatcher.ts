@@ -116,8 +116,8 @@ export class Dispatcher {
       exchange.response.destroy();
       return;
     }
-    // The rest of a body that nobody reads would hold up the connection.
-    if (!exchange.request.complete) exchange.setHeaderOfHttp1("connection", "close");
+    if (error.code === 408) exchange.setHeaderOfHttp1("connection", "close");
+    else if (!exchange.request.complete) exchange.discardRest(this.#components.clock);
     if (error.code === 401) exchange.setHeader("www-authenticate", 'Bearer realm="kubernetes"');
     await answers.error(exchange, error, errorFormat(exchange)).catch(() => exchange.response.destroy());
   }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { Clock } from "../../../lib/core/clock.ts";
 import { badRequest, requestEntityTooLarge, StatusError } from "../../../lib/core/status-error.ts";
 
@@ -8,6 +8,8 @@ export type AnyResponse = ServerResponse | Http2ServerResponse;
 
 export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BODY_TIMEOUT_MS = 10_000;
+/** How long a client may go on sending what nobody reads. */
+const LINGER_MS = 2_000;
 
 /** One request and its answer, whichever HTTP version carries them. */
 export class Exchange {
@@ -52,6 +54,20 @@ export class Exchange {
   /** HTTP/2 has no such headers. */
   setHeaderOfHttp1(name: string, value: string): void {
     if (this.request.httpVersionMajor === 1) this.setHeader(name, value);
+  }
+
+  /**
+   * Reads what is left of a body that is not wanted: a client whose connection is closed while it sends sees a reset instead
+   * of the answer. Who does not come to an end is cut off.
+   */
+  discardRest(clock: Clock): void {
+    const { request } = this;
+    const timer = clock.after(LINGER_MS, () => {
+      if (request.httpVersionMajor === 1) request.socket.destroy();
+      else (request as Http2ServerRequest).stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+    request.once("end", () => timer.cancel()).once("close", () => timer.cancel());
+    request.resume();
   }
 
   /** The whole body; refuses a large or a slow one. */

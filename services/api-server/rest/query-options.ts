@@ -3,6 +3,9 @@ import type { ListRequest, WatchRequest } from "../core/list-options.ts";
 import type { Body, DeleteRequest, WriteOptions } from "../core/request.ts";
 import type { ResourceCore } from "../core/resource-core.ts";
 
+/** As upstream's limit of a manager's name. */
+const MANAGER_LENGTH = 128;
+
 /** The options that clients put into the query. */
 export function listRequestOf(query: URLSearchParams): ListRequest {
   if (query.has("sendInitialEvents")) {
@@ -33,12 +36,19 @@ export function watchRequestOf(query: URLSearchParams): WatchRequest {
   };
 }
 
-export function writeOptionsOf(query: URLSearchParams): WriteOptions {
+/** A write without `fieldManager` is by the program that the user agent names first. */
+export function writeOptionsOf(query: URLSearchParams, userAgent?: string): WriteOptions {
   const validation = query.get("fieldValidation") || "Warn";
   if (validation !== "Strict" && validation !== "Warn" && validation !== "Ignore") {
     throw unsupported("fieldValidation", validation, ["Ignore", "Strict", "Warn"]);
   }
-  return { dryRun: isDryRun(query.getAll("dryRun")), fieldValidation: validation };
+  const fieldManager = (query.get("fieldManager") || userAgent?.split("/")[0] || "").slice(0, MANAGER_LENGTH);
+  return {
+    dryRun: isDryRun(query.getAll("dryRun")),
+    fieldValidation: validation,
+    ...(fieldManager === "" ? {} : { fieldManager }),
+    ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
+  };
 }
 
 export function deleteRequestOf(query: URLSearchParams, body: Body | undefined, core: ResourceCore): DeleteRequest {

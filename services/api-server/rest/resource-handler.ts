@@ -41,7 +41,7 @@ export class ResourceHandler {
         if (path.isWatchPath || isTrue(exchange.query.get("watch"))) return path.subresource === "" ? "watch" : "get";
         return isCollection ? "list" : "get";
       case "POST":
-        return "create";
+        return isCollection || path.subresource !== "" ? "create" : undefined;
       case "PUT":
         return isCollection ? undefined : "update";
       case "PATCH":
@@ -139,9 +139,10 @@ export class ResourceHandler {
   async #write(exchange: Exchange, target: Target, verb: "create" | "update" | "patch", call: Call): Promise<void> {
     const { core, answers, clock } = this.#components;
     const accepted = acceptedOf(exchange, target);
-    const options = writeOptionsOf(exchange.query);
+    const userAgent = exchange.headers["user-agent"];
     if (verb === "patch") {
       const type = patchTypeOf(exchange);
+      const options = writeOptionsOf(exchange.query, type === "apply" ? undefined : userAgent);
       core.authorize(verb, target, call);
       const answer = await core.patch(target, { type, patch: await exchange.body(clock) }, options, call);
       return await answers.object(exchange, answer, accepted);
@@ -152,6 +153,7 @@ export class ResourceHandler {
         "create",
       );
     }
+    const options = writeOptionsOf(exchange.query, userAgent);
     const encoding = encodingOf(exchange);
     core.authorize(verb, target, call);
     const body: Body = { bytes: await exchange.body(clock), encoding };
@@ -194,6 +196,7 @@ const PATCH_TYPES: Readonly<Record<string, PatchBody["type"]>> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
 };
 
 function patchTypeOf(exchange: Exchange): PatchBody["type"] {
