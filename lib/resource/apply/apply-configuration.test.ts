@@ -291,6 +291,12 @@ describe("a configuration", () => {
     expect(owners(created)["me/Apply"]).toEqual({ "f:spec": { "f:replicas": {} } });
   });
 
+  test("does not own what the schema does not know", () => {
+    expect(owners(apply(undefined, "me", object({ replicas: 1, foo: { bar: 1 } })))).toEqual({
+      "me/Apply": { "f:spec": { "f:replicas": {} } },
+    });
+  });
+
   test("says nothing by null", () => {
     expect(apply(undefined, "me", object({ replicas: 1, paused: null })).object).toHaveProperty("spec", {
       replicas: 1,

@@ -8,6 +8,8 @@ import type { FieldSchema, MessageSchema } from "../schema.ts";
  */
 export type Shape =
   | { readonly kind: "atomic" }
+  /** No field of the message (apiVersion and kind are none either): nobody owns it. */
+  | { readonly kind: "unknown" }
   | { readonly kind: "struct"; readonly members: (name: string) => Shape }
   | { readonly kind: "map"; readonly values: Shape }
   | { readonly kind: "set" }
@@ -20,6 +22,7 @@ export interface ListKey {
 }
 
 const atomic: Shape = { kind: "atomic" };
+const unknown: Shape = { kind: "unknown" };
 const shapes = new WeakMap<MessageSchema, Shape>();
 
 /** The shape of a message; of a kind its outermost object. */
@@ -39,7 +42,7 @@ function structOf(schema: MessageSchema): Shape {
       const known = members.get(name);
       if (known !== undefined) return known;
       const field = jsonFields(schema).get(name);
-      const shape = field === undefined ? atomic : fieldShape(field);
+      const shape = field === undefined ? unknown : fieldShape(field);
       members.set(name, shape);
       return shape;
     },

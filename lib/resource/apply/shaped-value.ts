@@ -32,6 +32,7 @@ export function fieldsOf(value: JsonValue, shape: Shape, unique = false): FieldS
 }
 
 function collect(value: JsonValue, shape: Shape, set: FieldSet, unique: boolean): void {
+  if (shape.kind === "unknown") return;
   if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(value) && Object.keys(value).length > 0) {
     for (const [name, member, below] of membersOf(value, shape)) {
       collect(member, below, set.child(memberElement(name)), unique);
@@ -100,7 +101,7 @@ function compare(before: JsonValue, now: JsonValue, shape: Shape, into: Comparis
     for (const element of new Set([...old.keys(), ...fresh.keys()])) {
       compareBelow(element, old.get(element), fresh.get(element), below, into);
     }
-  } else if (!jsonEqual(before, now)) {
+  } else if (shape.kind !== "unknown" && !jsonEqual(before, now)) {
     into.modified.isMember = true;
   }
 }
