@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Engine } from "./engine/engine.ts";
 import { EngineLoop } from "./engine/engine-loop.ts";
@@ -20,7 +22,10 @@ export interface EngineLink {
 
 /** Starts the engine on a thread of its own; rejects when the data directory cannot be used. */
 export function startEngineThread(options: EngineOptions, events: EngineLinkEvents): Promise<EngineLink> {
-  const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { workerData: options });
+  const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), {
+    workerData: options,
+    ...withCompileCache(),
+  });
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   return new Promise((resolve, reject) => {
     let open = false;
@@ -63,6 +68,16 @@ export function startEngineHere(options: EngineOptions, events: EngineLinkEvents
   const loop = new EngineLoop(engine, { output: events.output, fatal: events.fatal, closed() {} });
   loop.start();
   return { opening: engine.opening, send: (calls) => loop.take(calls), ended: () => Promise.resolve() };
+}
+
+/**
+ * A thread does not inherit the compile cache that its process has switched on. Without it the thread strips the types
+ * of its modules by itself: 150 ms and 35 MB more, measured.
+ */
+function withCompileCache(): { env?: Record<string, string> } {
+  const dir = getCompileCacheDir();
+  // The directory is named after Node's version, below the one that was asked for.
+  return dir === undefined ? {} : { env: { NODE_COMPILE_CACHE: dirname(dir) } };
 }
 
 /**

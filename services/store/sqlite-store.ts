@@ -16,6 +16,7 @@ import { AutoCompactor } from "./auto-compactor.ts";
 import type {
   EngineCall,
   EngineOutput,
+  EngineRange,
   EngineState,
   EngineVerb,
   EngineVerbs,
@@ -24,6 +25,7 @@ import type {
 import { checkRange, checkTxn } from "./engine/request-check.ts";
 import type { EngineLink } from "./engine-link.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { isPageable, pagedRange } from "./paged-range.ts";
 import { type Snapshot, snapshotOf } from "./snapshot.ts";
 import { leaseNotFound, leaseTtlTooLarge, stopped } from "./store-errors.ts";
 import { DEFAULT_QUOTA_BYTES, type OpenStoreOptions } from "./store-options.ts";
@@ -115,7 +117,8 @@ export class SqliteStore implements Store {
 
   async range(request: RangeRequest): Promise<RangeResult> {
     checkRange(request);
-    return this.#call("range", request);
+    const ask = (page: EngineRange) => this.#call("range", page);
+    return isPageable(request) ? pagedRange(request, ask) : ask(request);
   }
 
   async txn(request: TxnRequest): Promise<TxnResult> {

@@ -38,17 +38,17 @@ export class Compactor {
     this.#failpoint.reach("before-compaction-batch");
     db.sqlite.exec("BEGIN IMMEDIATE");
     // `NOT INDEXED` where the window is by id: the planner would otherwise walk the key index.
-    db.sqlite
-      .prepare(
-        `DELETE FROM event WHERE id IN (
+    db.statement(
+      `DELETE FROM event WHERE id IN (
            SELECT older.id FROM event AS newer NOT INDEXED
            CROSS JOIN event AS older INDEXED BY event_by_key ON older.key = newer.key AND older.id < newer.id
            WHERE newer.id >= ? AND newer.id < ?)`,
-      )
-      .run(run.nextId, endId);
-    db.sqlite
-      .prepare("DELETE FROM event WHERE id >= ? AND id < ? AND version = 0 AND mod < ?")
-      .run(run.nextId, endId, run.revision);
+    ).run(run.nextId, endId);
+    db.statement("DELETE FROM event WHERE id >= ? AND id < ? AND version = 0 AND mod < ?").run(
+      run.nextId,
+      endId,
+      run.revision,
+    );
     if (finished) db.setMeta("compactedRevision", String(run.revision));
     db.sqlite.exec("COMMIT");
     this.#failpoint.reach("after-compaction-batch");

@@ -54,6 +54,7 @@ export class Database {
   readonly #row: StatementSync;
   readonly #pageCount: StatementSync;
   readonly #freeCount: StatementSync;
+  readonly #statements = new Map<string, StatementSync>();
 
   constructor(dataDir: string | undefined, identityIfNew: StoreIdentity) {
     this.sqlite = open(dataDir, identityIfNew);
@@ -64,6 +65,16 @@ export class Database {
     this.#row = this.sqlite.prepare("SELECT * FROM event WHERE id = ?");
     this.#pageCount = this.sqlite.prepare("PRAGMA page_count");
     this.#freeCount = this.sqlite.prepare("PRAGMA freelist_count");
+  }
+
+  /** The statement for this text, made once. Not to be started again while it is iterated. */
+  statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.sqlite.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
   }
 
   insert(row: EventRow): void {
@@ -96,12 +107,12 @@ export class Database {
   }
 
   meta(name: string): string | undefined {
-    const row = this.sqlite.prepare("SELECT value FROM meta WHERE name = ?").get(name);
+    const row = this.statement("SELECT value FROM meta WHERE name = ?").get(name);
     return row?.["value"] as string | undefined;
   }
 
   setMeta(name: string, value: string): void {
-    this.sqlite.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)").run(name, value);
+    this.statement("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)").run(name, value);
   }
 
   leases(): StoredLease[] {

@@ -14,7 +14,7 @@ const BYTE_LIMIT = 4 * 1024 * 1024;
  * needs no index of its own.
  */
 export function idAtRevision(state: State, revision: number): number {
-  const next = state.db.sqlite.prepare("SELECT id, mod FROM event WHERE id >= ? ORDER BY id LIMIT 1");
+  const next = state.db.statement("SELECT id, mod FROM event WHERE id >= ? ORDER BY id LIMIT 1");
   let low = 0;
   let high = state.lastId;
   while (low < high) {
@@ -31,7 +31,7 @@ export function history(state: State, request: HistoryRequest): HistoryAnswer {
   if (request.fromRevision < state.compactRevision) {
     return { transactions: [], nextRevision: request.fromRevision, compactRevision: state.compactRevision };
   }
-  const rows = state.db.sqlite.prepare("SELECT * FROM event WHERE id > ? ORDER BY id");
+  const rows = state.db.statement("SELECT * FROM event WHERE id > ? ORDER BY id");
   const transactions: Transaction[] = [];
   let events: StoreEvent[] = [];
   let revision = request.fromRevision;
@@ -71,8 +71,8 @@ function toEvent(state: State, row: EventRow, withPrevious: boolean): StoreEvent
 }
 
 function previousRow(state: State, row: EventRow): EventRow | undefined {
-  const found = state.db.sqlite
-    .prepare("SELECT * FROM event WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1")
+  const found = state.db
+    .statement("SELECT * FROM event WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1")
     .get(row.key, row.id) as unknown as EventRow | undefined;
   return found === undefined || found.version === 0 ? undefined : found;
 }

@@ -11,7 +11,7 @@ import type { TextRange } from "./bytes.ts";
 
 /** What the engine can be asked, and what it answers. One entry per verb. */
 export interface EngineVerbs {
-  range: { request: RangeRequest; answer: RangeResult };
+  range: { request: EngineRange; answer: RangeResult };
   txn: { request: TxnRequest; answer: TxnResult };
   compact: { request: { revision: number; physical: boolean }; answer: undefined };
   leaseGrant: { request: { id: bigint; ttlSeconds: number }; answer: undefined };
@@ -26,6 +26,9 @@ export interface EngineVerbs {
   defragment: { request: undefined; answer: undefined };
   close: { request: undefined; answer: undefined };
 }
+
+/** `skipCount`: the count may be anything, which spares looking at what lies behind the limit. */
+export type EngineRange = RangeRequest & { readonly skipCount?: boolean };
 
 export type EngineVerb = keyof EngineVerbs;
 

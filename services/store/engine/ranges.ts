@@ -2,6 +2,7 @@ import type { KeyValue, RangeRequest, RangeResult } from "../../../lib/store/sto
 import { compacted, futureRevision } from "../store-errors.ts";
 import { isSingleKey, keyBytes, keyText, textRange } from "./bytes.ts";
 import { idAtRevision } from "./history.ts";
+import type { EngineRange } from "./protocol.ts";
 import { rowKeyValue, type State } from "./state.ts";
 
 type Sort = NonNullable<RangeRequest["sort"]>;
@@ -14,7 +15,7 @@ export function checkRevision(state: State, revision: number | undefined, curren
 }
 
 /** Answers a range; `current` is the revision of the view that is read. */
-export function range(state: State, request: RangeRequest, current: number): RangeResult {
+export function range(state: State, request: EngineRange, current: number): RangeResult {
   checkRevision(state, request.revision, current);
   const { limit = 0, sort } = request;
   const asked = request.revision ?? 0;
@@ -43,7 +44,7 @@ interface Read {
   readonly count: number;
 }
 
-function readNow(state: State, request: RangeRequest, limit: number, keysOnly: boolean): Read {
+function readNow(state: State, request: EngineRange, limit: number, keysOnly: boolean): Read {
   if (isSingleKey(request.rangeEnd)) {
     const entry = state.index.get(keyText(request.key));
     if (entry === undefined) return { kvs: [], count: 0 };
@@ -60,11 +61,11 @@ function readNow(state: State, request: RangeRequest, limit: number, keysOnly: b
   return { kvs, count: limit === Number.POSITIVE_INFINITY ? kvs.length : state.index.count(from, to) };
 }
 
-function readAt(state: State, request: RangeRequest, revision: number, limit: number, keysOnly: boolean): Read {
+function readAt(state: State, request: EngineRange, revision: number, limit: number, keysOnly: boolean): Read {
   const { from, to } = textRange(request.key, request.rangeEnd);
   const lastId = idAtRevision(state, revision);
   const upper = to === undefined ? "" : "AND key < :to";
-  const newest = state.db.sqlite.prepare(
+  const newest = state.db.statement(
     `SELECT max(id) AS id, version FROM event WHERE key >= :from ${upper} AND id <= :lastId GROUP BY key ORDER BY key`,
   );
   const parameters = { from: keyBytes(from), lastId, ...(to === undefined ? {} : { to: keyBytes(to) }) };
@@ -74,6 +75,7 @@ function readAt(state: State, request: RangeRequest, revision: number, limit: nu
     if (row.version === 0) continue;
     count++;
     if (kvs.length < limit) kvs.push(rowKeyValue(state.db.row(row.id), keysOnly));
+    else if (request.skipCount) break;
   }
   return { kvs, count };
 }

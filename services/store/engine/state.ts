@@ -85,14 +85,14 @@ export class State {
   }
 
   grantLease(id: bigint, ttlSeconds: number): void {
-    this.db.sqlite.prepare("INSERT INTO lease (id, ttl_seconds) VALUES (?, ?)").run(String(id), ttlSeconds);
+    this.db.statement("INSERT INTO lease (id, ttl_seconds) VALUES (?, ?)").run(String(id), ttlSeconds);
     this.#undo.push(() => this.leases.delete(id));
     this.leases.set(id, ttlSeconds);
   }
 
   forgetLease(id: bigint): void {
     const ttlSeconds = this.leases.get(id)!;
-    this.db.sqlite.prepare("DELETE FROM lease WHERE id = ?").run(String(id));
+    this.db.statement("DELETE FROM lease WHERE id = ?").run(String(id));
     this.#undo.push(() => this.leases.set(id, ttlSeconds));
     this.leases.delete(id);
   }
