@@ -50,7 +50,7 @@ export class Codec {
     const value = parseText(text, needsCare);
     let raw: RawSources | undefined;
     const walk = new JsonWalk(this.#limits.maxElements, () => {
-      raw ??= rawSources(text, schema);
+      raw ??= rawSources(body, schema);
       return raw.byPath;
     });
     const object = messageCodec(schema).fromJson(value, walk) as NormalObject;

@@ -33,7 +33,45 @@ export function compileField(field: FieldShape, codec: ValueCodec): FieldCodec {
   if (field.repeated) {
     return listField(field, codec);
   }
-  return field.presence || field.type === "bytes" ? presentField(field, codec) : valueField(field, codec);
+  if (field.presence || field.type === "bytes") {
+    return presentField(field, codec);
+  }
+  return field.type === "string" ? stringField(field, codec) : valueField(field, codec);
+}
+
+/** As `valueField`; most members are strings, so these are handled without a codec in between. */
+function stringField(field: FieldShape, codec: ValueCodec): FieldCodec {
+  const general = valueField(field, codec);
+  const { tag, name } = general;
+  const prefix = Buffer.from(`,"${name}":`);
+  const isOmitted = field.omitZero || field.omitEmpty;
+  return {
+    ...general,
+    fromJson(value, walk) {
+      if (typeof value !== "string") {
+        throw walk.wrongType("string", value);
+      }
+      return value === "" ? undefined : value;
+    },
+    writeJson(value, out) {
+      if (!isOmitted || value !== "") {
+        out.constant(prefix);
+        out.string(value as string);
+      }
+    },
+    write(value, writer) {
+      writer.string(value as string);
+      writer.varint(tag);
+    },
+    read(reader, end, target) {
+      const value = reader.text(end);
+      if (value !== "") {
+        target[name] = value;
+      } else if (target[name] !== undefined) {
+        delete target[name];
+      }
+    },
+  };
 }
 
 function head(field: FieldShape, wireType: number): { number: number; tag: number; name: string } {

@@ -135,12 +135,18 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
 
   #readBody(reader: WireReader, end: number, target: NormalObject): void {
     const { byTag } = this.#ready();
+    const { bytes, path } = reader;
     const depth = reader.enter();
     while (reader.position < end) {
-      const tag = reader.varint(end);
+      let tag = bytes[reader.position]!;
+      if (tag < 0x80) {
+        reader.position += 1;
+      } else {
+        tag = reader.varint(end);
+      }
       const field = tag < byTag.length ? byTag[tag] : undefined;
       if (field !== undefined) {
-        reader.path[depth] = field.name;
+        path[depth] = field.name;
         field.read(reader, end, target);
       } else {
         this.#readOther(tag, reader, end, target);

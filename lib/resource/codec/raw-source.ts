@@ -1,5 +1,4 @@
 import type { FieldSchema, MessageSchema } from "../schema.ts";
-import { endOfString } from "./json-string.ts";
 import { pathText } from "./wire-reader.ts";
 
 /** Where in the JSON form of a message values stand that are kept as source text. */
@@ -75,24 +74,28 @@ export interface RawSources {
   readonly colons: number;
 }
 
-/** Finds, in valid JSON text of a message, the source of every value that is kept as source. */
-export function rawSources(text: string, schema: MessageSchema): RawSources {
-  const scanner = new RawScanner(text);
+/** Finds, in valid JSON of a message, the source of every value that is kept as source. */
+export function rawSources(json: Uint8Array | string, schema: MessageSchema): RawSources {
+  const scanner = new RawScanner(typeof json === "string" ? Buffer.from(json) : json);
   scanner.value(placeOf(schema));
   return scanner;
 }
 
-/** Follows the schema through the text. */
+/** Follows the schema through the bytes, which are faster to pass over than a string. */
 class RawScanner implements RawSources {
   readonly byPath = new Map<string, string>();
   colons = 0;
-  readonly #text: string;
+  readonly #bytes: Buffer;
   readonly #path: (string | number)[] = [];
   #depth = 0;
   #position = 0;
 
-  constructor(text: string) {
-    this.#text = text;
+  constructor(json: Uint8Array) {
+    this.#bytes = Buffer.from(json.buffer, json.byteOffset, json.byteLength);
+  }
+
+  #slice(start: number): string {
+    return this.#bytes.toString("utf8", start, this.#position);
   }
 
   /** Passes one value whose first character is next. */
@@ -101,8 +104,9 @@ class RawScanner implements RawSources {
     const start = this.#position;
     if (place?.isRaw === true) {
       this.colons += this.#skip();
-      if (!this.#text.startsWith("null", start)) {
-        this.byPath.set(pathText(this.#path, this.#depth), this.#text.slice(start, this.#position));
+      // Not null.
+      if (first !== 0x6e) {
+        this.byPath.set(pathText(this.#path, this.#depth), this.#slice(start));
       }
     } else if (place === undefined || (first !== 0x7b && first !== 0x5b)) {
       this.#skip();
@@ -125,8 +129,8 @@ class RawScanner implements RawSources {
     this.#position += 1;
     while (this.#space() === 0x22) {
       const start = this.#position;
-      this.#position = endOfString(this.#text, start) + 1;
-      const quoted = this.#text.slice(start, this.#position);
+      this.#position = endOfString(this.#bytes, start) + 1;
+      const quoted = this.#slice(start);
       const name = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
       this.#path[this.#depth - 1] = name;
       this.#expect(0x3a);
@@ -159,26 +163,26 @@ class RawScanner implements RawSources {
 
   /** Passes spaces and gives the code of what follows. */
   #space(): number {
-    let code = this.#text.charCodeAt(this.#position);
-    while (code === 0x20 || (code >= 0x09 && code <= 0x0d)) {
+    const bytes = this.#bytes;
+    while (bytes[this.#position]! <= 0x20) {
       this.#position += 1;
-      code = this.#text.charCodeAt(this.#position);
     }
-    return code;
+    return bytes[this.#position] ?? 0;
   }
 
   /** Passes one value and gives the number of colons in it. */
   #skip(): number {
-    const text = this.#text;
+    const bytes = this.#bytes;
+    let position = this.#position;
     let depth = 0;
     let colons = 0;
-    while (this.#position < text.length) {
-      const code = text.charCodeAt(this.#position);
+    while (position < bytes.length) {
+      const code = bytes[position]!;
       if (depth === 0 && (code === 0x2c || code === 0x7d || code === 0x5d || code <= 0x20)) {
         break;
       }
       if (code === 0x22) {
-        this.#position = endOfString(text, this.#position);
+        position = endOfString(bytes, position);
       } else if (code === 0x3a) {
         colons += 1;
       } else if (code === 0x7b || code === 0x5b) {
@@ -186,8 +190,23 @@ class RawScanner implements RawSources {
       } else if (code === 0x7d || code === 0x5d) {
         depth -= 1;
       }
-      this.#position += 1;
+      position += 1;
     }
+    this.#position = position;
     return colons;
   }
+}
+
+/** Index of the quote that closes the string which begins at `start`. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  for (let index = start + 1; index < bytes.length; index++) {
+    const byte = bytes[index]!;
+    if (byte === 0x22) {
+      return index;
+    }
+    if (byte === 0x5c) {
+      index++;
+    }
+  }
+  return bytes.length;
 }
