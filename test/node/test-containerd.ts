@@ -6,6 +6,7 @@ import { silentLog } from "../../lib/core/log.ts";
 import { runCommand } from "../../lib/process/command.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
+import { findProcesses, signalProcess } from "../../node-agent/runtime/cri/process-identity.ts";
 
 export interface TestContainerd {
   readonly socketPath: string;
@@ -15,6 +16,10 @@ export interface TestContainerd {
   readonly dir: string;
   /** Name of the network namespace that everything of it lives in. */
   readonly namespace: string;
+  /** kill -9 of containerd alone; containers and their shims go on. */
+  kill(): void;
+  /** Starts containerd again where it is killed. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,9 +40,17 @@ export async function startTestContainerd(podCidr: string): Promise<TestContaine
     await runCommand(["ip", "-n", namespace, "link", "set", "lo", "up"]);
     const script = path.join(import.meta.dirname, "start-containerd.ts");
     const enter = ["nsenter", `--net=/run/netns/${namespace}`];
-    const printed = await runCommand([...enter, process.execPath, script, dir, id, podCidr]);
-    const { socketPath, image } = JSON.parse(printed) as { socketPath: string; image: string };
-    return { socketPath, image, dir, namespace, stop };
+    const start = async () => {
+      const printed = await runCommand([...enter, process.execPath, script, dir, id, podCidr]);
+      return JSON.parse(printed) as { socketPath: string; image: string };
+    };
+    const { socketPath, image } = await start();
+    const kill = (): void => {
+      const config = path.join(path.dirname(socketPath), "config.toml");
+      for (const found of findProcesses((argv) => argv[2] === config)) signalProcess(found, "SIGKILL");
+    };
+    const restart = async (): Promise<void> => void (await start());
+    return { socketPath, image, dir, namespace, kill, restart, stop };
   } catch (error) {
     await stop();
     throw error;
