@@ -31,7 +31,8 @@ export interface Later {
 /** Moves what `key` names one step towards what is wanted, from any state; may be killed at any line. */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<Later | undefined>;
 
-const CONFLICT = 409;
+/** The object changed or went meanwhile: the next look sees it as it is. */
+const OVERTAKEN = new Set([404, 409]);
 
 /** Takes keys from a queue and reconciles them; a key that fails comes back after a growing delay. */
 export class Controller implements Startable {
@@ -91,7 +92,7 @@ export class Controller implements Startable {
       if (signal.aborted) return;
       const error = asStatusError(thrown);
       const keys = { key, error: error.message, ...(error.cause === undefined ? {} : { cause: String(error.cause) }) };
-      if (error.code === CONFLICT) this.log.debug("the object changed meanwhile, trying again", keys);
+      if (OVERTAKEN.has(error.code)) this.log.debug("a reconcile was overtaken, trying again", keys);
       else this.log.warn("a reconcile failed, trying again later", keys);
       this.queue.retry(key);
     }

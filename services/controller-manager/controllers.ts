@@ -1,8 +1,10 @@
 import { deploymentController } from "./deployment/deployment-controller.ts";
+import { garbageCollector } from "./garbage-collector/garbage-collector.ts";
 import type { ControllerFactory } from "./manager-context.ts";
 import { namespaceController } from "./namespace/namespace-controller.ts";
 import { nodeLifeCycle } from "./node-life-cycle/node-life-cycle.ts";
 import { taintEviction } from "./node-life-cycle/taint-eviction.ts";
+import { podGarbageCollector } from "./pod-gc/pod-gc.ts";
 import { replicaSetController } from "./replica-set/replica-set-controller.ts";
 import { rootCaController } from "./root-ca/root-ca-controller.ts";
 import { serviceAccountController } from "./service-account/service-account-controller.ts";
@@ -21,6 +23,10 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["replicaset", replicaSetController],
   // ReplicaSets by a Deployment's template, rolled over
   ["deployment", deploymentController],
+  // pods that no node will report about any more
+  ["pod-garbage-collector", podGarbageCollector],
+  // objects whose owners are gone; foreground and orphaning deletion
+  ["garbage-collector", garbageCollector],
   // empties namespaces that are being deleted
   ["namespace", namespaceController],
 ];

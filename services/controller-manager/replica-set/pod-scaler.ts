@@ -2,7 +2,7 @@ import type { ApiClient } from "../../../lib/client/api-client.ts";
 import type { EventRecorder } from "../../../lib/controller/event-recorder.ts";
 import type { Informer } from "../../../lib/controller/informer.ts";
 import type { PendingWrites } from "../../../lib/controller/pending-writes.ts";
-import { asStatusError } from "../../../lib/core/status-error.ts";
+import { asStatusError, type StatusError } from "../../../lib/core/status-error.ts";
 import type { ReplicaSet } from "../../../lib/gen/k8s/apps/v1.ts";
 import type { Pod } from "../../../lib/gen/k8s/core/v1.ts";
 import { pods, replicaSets } from "../../../lib/gen/k8s/resources.ts";
@@ -48,6 +48,7 @@ export class PodScaler {
     if (failure === undefined) return undefined;
     if (unknown) await this.pending.unknown(key, this.pods, set.metadata?.namespace ?? "");
     const cause = asStatusError(failure);
+    if (isEnding(cause)) return undefined;
     this.recorder.record(set, "Warning", "FailedCreate", `Error creating: ${cause.message}`);
     return { reason: "FailedCreate", cause };
   }
@@ -78,6 +79,11 @@ export class PodScaler {
 function isUnknown(thrown: unknown): boolean {
   const { code } = asStatusError(thrown);
   return code >= 500 || code === 408;
+}
+
+/** The namespace takes nothing new: the ReplicaSet is about to go too. */
+function isEnding(cause: StatusError): boolean {
+  return cause.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
 }
 
 function podOf(set: ReplicaSet): Pod {
