@@ -191,6 +191,18 @@ describe.skipIf(skipping("network", whyNotContainers()))("a containerd of a node
 });
 
 describe.skipIf(skipping("network", whyNotContainers()))("stopping a node's containerd", () => {
+  test("where no overlay can be had images are copied, and run", async () => {
+    await using node = await TestNode.start("native");
+    await node.containers.loadTestImage();
+    const container = await node.container(await node.sandbox("copied"), TEST_IMAGE_NAME);
+    const cmd = ["cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/mounts"];
+    const { stdout } = await node.runtime.execSync({ containerId: container, cmd, timeout: 5n });
+    expect(stdout.toString()).toMatch(/^0\n/);
+    expect(stdout.toString()).not.toContain("overlay");
+    await node.containers.stop();
+    expect(await node.leftovers()).toEqual([]);
+  });
+
   test.each([false, true])("leaves nothing; containerd killed before: %s", async (killed) => {
     await using node = await TestNode.start();
     await node.containers.loadTestImage();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,11 +39,15 @@ export class TestNode {
     this.containers = new ContainerNode(parts, this.dataDir, this.#record);
   }
 
-  static async start(): Promise<TestNode> {
+  static async start(snapshotter?: "native"): Promise<TestNode> {
     const machine = await TestMachine.make();
     const plan = await machine.plan("n");
     await machine.network.create(plan);
     const node = new TestNode(machine, plan);
+    if (snapshotter !== undefined) {
+      mkdirSync(path.join(node.dataDir, "containerd", "root"), { recursive: true });
+      writeFileSync(path.join(node.dataDir, "containerd", "root", "snapshotter"), snapshotter);
+    }
     await node.start();
     return node;
   }

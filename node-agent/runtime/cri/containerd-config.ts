@@ -42,7 +42,8 @@ export function socketPath(config: Pick<ContainerdConfig, "stateDir">): string {
 
 /**
  * The configuration file, version 2 (containerd 1.6 and 1.7; 2.x reads it too). `disable_apparmor`: not every machine has
- * the profile loader. `restrict_oom_score_adj`: without CAP_SYS_RESOURCE scores can only rise.
+ * the profile loader. `restrict_oom_score_adj`: without CAP_SYS_RESOURCE scores can only rise. Unprivileged ports and ping, and
+ * the folders that tell of mirrors of registries, are what containerd 2 has by default and people expect.
  */
 export function containerdToml(config: ContainerdConfig): string {
   const text = (value: string): string => JSON.stringify(value);
@@ -63,6 +64,8 @@ disabled_plugins = [${DISABLED_PLUGINS.map(text).join(", ")}]
   disable_apparmor = true
   max_container_log_line_size = 16384
   netns_mounts_under_state_dir = true
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
 
@@ -70,6 +73,9 @@ disabled_plugins = [${DISABLED_PLUGINS.map(text).join(", ")}]
     bin_dir = ${text(config.cniBinDir)}
     conf_dir = ${text(config.cniConfDir)}
     max_conf_num = 1
+
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"
 
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = ${text(config.snapshotter)}

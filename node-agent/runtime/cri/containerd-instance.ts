@@ -1,5 +1,16 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
@@ -27,6 +38,7 @@ const START_LIMIT_MS = 20_000;
 const ANSWER_LIMIT_MS = 2_000;
 const STOP_LIMIT_MS = 10_000;
 const POLL_MS = 10;
+const LOG_BYTES_MAX = 10 * 2 ** 20;
 const SNAPSHOTTER_FILE = "snapshotter";
 
 /**
@@ -102,6 +114,7 @@ export class ContainerdInstance {
   }
 
   #spawn(): ProcessIdentity {
+    this.#putOldLogAside();
     const log = openSync(this.#options.logFile, "a", 0o640);
     try {
       const child = spawn("containerd", ["--config", this.#file("config.toml")], {
@@ -117,6 +130,11 @@ export class ContainerdInstance {
     } finally {
       closeSync(log);
     }
+  }
+
+  #putOldLogAside(): void {
+    const { logFile } = this.#options;
+    if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`);
   }
 
   async #untilServing(running: ProcessIdentity): Promise<boolean> {

@@ -31,7 +31,8 @@ export async function endLeftovers(parts: ContainerdInstanceParts, directories: 
     await Promise.all(some.map((bundle) => deleteContainer(parts, directories, bundle)));
   }
   await endShims(parts, directories);
-  for (const bundle of bundles) removeTraces(bundle);
+  for (const bundle of bundles) removeShimSocket(bundle);
+  removeNetworkResults(directories);
   await unmountBelow(parts.run, directories.stateDir);
   for (const cgroup of cgroups) removeEmptyParents(cgroup);
 }
@@ -72,16 +73,20 @@ async function endShims(parts: ContainerdInstanceParts, directories: Directories
   while (shims.some(isRunning) && parts.clock.monotonicMs() < endMs) await parts.clock.sleep(POLL_MS);
 }
 
-function removeTraces(bundle: Bundle): void {
+function removeShimSocket(bundle: Bundle): void {
   const addressFile = join(bundle.dir, "address");
-  if (existsSync(addressFile)) {
-    const socket = readFileSync(addressFile, "utf8")
-      .trim()
-      .replace(/^unix:\/\//, "");
-    if (socket.startsWith("/run/containerd/s/")) rmSync(socket, { force: true });
-  }
+  if (!existsSync(addressFile)) return;
+  const socket = readFileSync(addressFile, "utf8")
+    .trim()
+    .replace(/^unix:\/\//, "");
+  if (socket.startsWith("/run/containerd/s/")) rmSync(socket, { force: true });
+}
+
+/** Their names are those of network, sandbox and interface. */
+function removeNetworkResults({ stateDir }: Directories): void {
+  const sandboxes = list(join(stateDir, "io.containerd.grpc.v1.cri", "sandboxes"));
   for (const name of list(CNI_RESULTS_DIR)) {
-    if (name.includes(`-${bundle.id}-`)) rmSync(join(CNI_RESULTS_DIR, name), { force: true });
+    if (sandboxes.some((id) => name.includes(`-${id}-`))) rmSync(join(CNI_RESULTS_DIR, name), { force: true });
   }
 }
 
