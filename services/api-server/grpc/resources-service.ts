@@ -1,4 +1,4 @@
-import { badRequest, StatusError, unauthorized } from "../../../lib/core/status-error.ts";
+import { badRequest, unauthorized } from "../../../lib/core/status-error.ts";
 import {
   Encoding,
   type ResourcesDefinition,
@@ -24,6 +24,8 @@ import type { ServedKind } from "../core/stored-kind.ts";
 import type { WatchItem } from "../core/watcher.ts";
 import {
   answerEncodingOf,
+  applyOf,
+  applyOptionsOf,
   bodyOf,
   createTargetOf,
   deleteRequestOf,
@@ -98,9 +100,10 @@ export function resourcesService(components: ResourcesServiceComponents): Handle
         const target = objectTargetOf(kinds, request.target);
         return await core.patch(target, patchOf(request), writeOptionsOf(request.options), call);
       }),
-    apply: (_request, server) =>
-      rpc.answer(server, async () => {
-        throw new StatusError(501, "NotImplemented", "server-side apply is not served yet");
+    apply: (request, server) =>
+      rpc.write(server, request.options?.answerEncoding, async (call) => {
+        const target = objectTargetOf(kinds, request.target);
+        return await core.patch(target, applyOf(request), applyOptionsOf(request), call);
       }),
     delete: (request, server) =>
       rpc.write(server, request.options?.answerEncoding, async (call) => {
@@ -228,7 +231,12 @@ class RpcFace {
         return { verb: "delete", target: objectTargetOf(kinds, target), options: deleteRequestOf(options) };
       }
       case "apply":
-        throw new StatusError(501, "NotImplemented", "server-side apply is not served yet");
+        return {
+          verb: "patch",
+          target: objectTargetOf(kinds, operation.value.target),
+          body: applyOf(operation.value),
+          options: applyOptionsOf(operation.value),
+        };
       default:
         throw badRequest("an operation of the transaction is empty");
     }

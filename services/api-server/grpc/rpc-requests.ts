@@ -1,6 +1,7 @@
 import type { Fence } from "../../../lib/client/api-client.ts";
 import { badRequest, pageNotFound } from "../../../lib/core/status-error.ts";
 import {
+  type ApplyRequest,
   type DeleteOptions,
   Encoding,
   FieldValidation,
@@ -104,6 +105,19 @@ export function patchOf(request: PatchRequest): PatchBody {
   const type = types[request.type];
   if (type === undefined) throw badRequest("the type of the patch is not known");
   return { type, patch: request.patch };
+}
+
+/** What is applied must be readable as it was written: which fields it names matters. */
+export function applyOf({ object }: ApplyRequest): PatchBody {
+  if (object === undefined) throw badRequest("the request has no object");
+  if (object.encoding !== Encoding.ENCODING_JSON && object.encoding !== Encoding.ENCODING_YAML) {
+    throw badRequest("what is applied must be JSON or YAML");
+  }
+  return { type: "apply", patch: object.data };
+}
+
+export function applyOptionsOf({ options, force }: ApplyRequest): WriteOptions {
+  return { ...writeOptionsOf(options), force };
 }
 
 export function deleteRequestOf(options: DeleteOptions | undefined): DeleteRequest {
