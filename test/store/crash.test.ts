@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,6 +9,7 @@ import { realRandom } from "../../lib/process/real-random.ts";
 import { openStore } from "../../services/store/open-store.ts";
 import type { SqliteStore } from "../../services/store/sqlite-store.ts";
 import { ended } from "../kit/etcd.ts";
+import { skipping, whyNotPrograms } from "../kit/requirements.ts";
 import type { Promised } from "./crash-child.ts";
 
 const CHILD = path.join(import.meta.dirname, "crash-child.ts");
@@ -33,7 +34,11 @@ interface Crash {
 /** Runs the child until it dies, by its failpoint or by our hand once `until` is fulfilled. */
 function crash(failpoint: string, round: number, until: (promised: readonly Promised[]) => boolean): Promise<Crash> {
   child = fork(CHILD, [dataDir, failpoint, String(round)], { execArgv: [], stdio: "inherit" });
-  const running = child;
+  return watchedUntil(until);
+}
+
+function watchedUntil(until: (promised: readonly Promised[]) => boolean): Promise<Crash> {
+  const running = child!;
   const promised: Promised[] = [];
   running.on("message", (message: Promised) => {
     promised.push(message);
@@ -165,4 +170,23 @@ describe("F5: a commit fails and nobody knows whether it happened", () => {
     expect(result.promised.filter((one) => one.kind === "ack").length).toBeGreaterThan(0);
     await check(result);
   });
+
+  test.skipIf(skipping("fsync EIO", whyNotPrograms(["strace"])))(
+    "invariant 8: the disk answers fsync with EIO: the process ends within a second",
+    async () => {
+      // The 60th fsync of the process fails, and every one after it.
+      const inject = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"];
+      const argv = [...inject, "inject=fsync,fdatasync:error=EIO:when=60+", process.execPath, CHILD, dataDir, "-", "0"];
+      child = spawn("strace", argv, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+      let lastAckAt = 0;
+      const result = await watchedUntil((promised) => {
+        if (promised.at(-1)?.kind === "ack") lastAckAt = performance.now();
+        return false;
+      });
+      expect(performance.now() - lastAckAt).toBeLessThan(1_000);
+      expect(result.exitCode).toBe(70);
+      expect(result.promised.filter((one) => one.kind === "ack").length).toBeGreaterThan(0);
+      await check(result);
+    },
+  );
 });

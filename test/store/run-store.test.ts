@@ -8,6 +8,7 @@ import { Authority } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { EtcdStore, type EtcdStoreOptions } from "../../lib/store/etcd-store.ts";
+import { eventually } from "../kit/eventually.ts";
 import { keelson } from "../kit/keelson.ts";
 import { type ServedStore, serveStore } from "./served-store.ts";
 
@@ -115,7 +116,38 @@ describe("keelson run store", () => {
     await expect(roundTrip({ endpoints })).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 
-  test("clients fail over along a list of addresses and come back to a store that was restarted", async () => {
+  test("F1: a watch over gRPC goes on without a gap when the store is killed and started again", async () => {
+    const flags = [`--data-dir=${dataDir}`, "--insecure"];
+    const first = await serve(flags);
+    const store = new EtcdStore({ clock: realClock, log: silentLog }, { endpoints: [first.address] });
+    const put = (value: string) =>
+      store.txn({ compare: [], success: [{ type: "put", key: Buffer.from("k"), value: Buffer.from(value) }] });
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const batch of store.watch({ key: Buffer.from("k") })) {
+        if (batch.type === "events") seen.push(...batch.events.map((event) => event.kv.modRevision));
+      }
+    })();
+    // The watch starts after now: what comes before it is open does not count.
+    await eventually(async () => {
+      await put("opening");
+      expect(seen.length).toBeGreaterThan(0);
+    });
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 20; i++) await put(`${round}-${i}`);
+      await running.at(-1)!.stop("SIGKILL");
+      await expect(put("lost")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await serve([...flags, `--listen=${first.address}`]);
+      await eventually(() => put("again"));
+    }
+    const { revision } = await put("last");
+    await eventually(() => expect(seen.at(-1)).toBe(revision));
+    expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => seen[0]! + i));
+    await store.close();
+    await reading;
+  });
+
+  test("clients fail over along a list of addresses", async () => {
     const first = await serve([`--data-dir=${dataDir}`, "--insecure"]);
     const second = await serve([`--data-dir=${path.join(dir, "second")}`, "--insecure"]);
     const store = new EtcdStore({ clock: realClock, log: silentLog }, { endpoints: [first.address, second.address] });
