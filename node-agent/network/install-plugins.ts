@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 
 export interface PluginInstallation {
   /** Folder of the plugins' sources: one folder per plugin with a `main.ts`. */
@@ -32,6 +32,8 @@ export const PLUGINS = ["bridge", "host-local", "loopback", "portmap"] as const;
 export const NETWORK_NAME = "pods";
 export const BRIDGE_NAME = "cni0";
 const CONFLIST_FILE = "10-keelson.conflist";
+/** Plugins are in the language that this file is in: TypeScript in a checkout, JavaScript in a package. */
+const MAIN_FILE = `main${extname(import.meta.filename)}`;
 
 /**
  * Puts the plugins as executables into `binDir` and the network's configuration into `confDir`. The configuration comes
@@ -64,7 +66,7 @@ export function networkConfig(reservationsDir: string, network: PodNetworkConfig
 
 /** A shell that turns into Node costs a millisecond; Node finds its compile cache by environment only. */
 function pluginScript(installation: PluginInstallation, plugin: string): string {
-  const main = join(installation.sourceDir, plugin, "main.ts");
+  const main = join(installation.sourceDir, plugin, MAIN_FILE);
   return `#!/bin/sh
 unset NODE_OPTIONS
 NODE_COMPILE_CACHE=${quoted(installation.compileCacheDir)} exec ${quoted(installation.nodePath)} ${quoted(main)}
