@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { enterCommand, LocalNetwork, RangeTakenError } from "../../cluster/local-network.ts";
 import { planNetwork } from "../../cluster/network-plan.ts";
@@ -103,6 +104,18 @@ describe.skipIf(skipping("network", whyNotContainers()))("a node's own network",
       await machine.network.remove(plan);
       expect(await machine.traces(), `down killed at command ${m}`).toBe(clean);
     }
+  });
+
+  test("a name without a namespace, left by a kill within ip netns add, stands in nobody's way", async () => {
+    await using machine = await TestMachine.make();
+    const plan = await machine.plan("a");
+    const file = `/run/netns/${plan.namespace}`;
+    writeFileSync(file, "");
+    await machine.network.remove(plan);
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, "");
+    await machine.network.create(plan);
+    expect(await machine.node(plan)(["ip", "-o", "link", "show", "eth0"])).toContain("UP");
   });
 
   test("down takes the pair away although a process still holds the namespace", async () => {
