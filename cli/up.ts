@@ -43,6 +43,8 @@ export const upCommand: Command = {
 
 interface UpFlags {
   readonly dataDir: DataDir;
+  /** The user named the folder, so further commands must too. */
+  readonly named: boolean;
   readonly runtime: RuntimeName | undefined;
   readonly nodes: number | undefined;
   readonly apiPort: number | undefined;
@@ -83,6 +85,7 @@ function readFlags(args: readonly string[], io: CommandIo): UpFlags {
   dataDir.ensureUsable();
   return {
     dataDir,
+    named: values["data-dir"] !== undefined,
     runtime: choiceFlag(values, "runtime", ["containerd", "simulated"] as const),
     nodes: optionalInteger(values, "nodes", 1, NODES_MAX),
     apiPort: optionalInteger(values, "api-port", 0, 65_535),
@@ -234,7 +237,8 @@ async function finish(flags: UpFlags, io: CommandIo): Promise<void> {
     copyFileSync(kubeconfig, target);
     kubeconfig = target;
   }
-  const image = "keelson image build-test";
+  const which = flags.named ? ` --data-dir=${flags.dataDir.path}` : "";
+  const image = `keelson image build-test${which}`;
   io.out(`
 export KUBECONFIG=${kubeconfig}
 export PATH=${await kubectlFolder()}:${path.resolve(import.meta.dirname, "..", "bin")}:$PATH
