@@ -83,7 +83,7 @@ export class GrpcServer {
     const definition: Record<string, ReturnType<typeof grpcMethod>> = {};
     const bound: Record<string, UntypedHandleCall> = {};
     for (const [name, method] of Object.entries(service.methods)) {
-      definition[name] = grpcMethod(service, method);
+      definition[name] = { ...grpcMethod(service, method), requestDeserialize: requestReader(method) };
       const handler = (handlers as Record<string, unknown>)[name];
       if (handler !== undefined) bound[name] = this.#bind(method, handler);
     }
@@ -123,7 +123,7 @@ export class GrpcServer {
       const run = handler as (requests: AsyncIterable<unknown>, call: ServerCall) => AsyncIterable<unknown>;
       const bidi: handleBidiStreamingCall<unknown, unknown> = (stream) => {
         const call = this.#begin(stream);
-        this.#pump(run(stream, call.context), stream, call.end);
+        this.#pump(run(readable(stream), call.context), stream, call.end);
       };
       return bidi;
     }
@@ -131,14 +131,16 @@ export class GrpcServer {
       const run = handler as (request: unknown, call: ServerCall) => AsyncIterable<unknown>;
       const streaming: handleServerStreamingCall<unknown, unknown> = (stream) => {
         const call = this.#begin(stream);
-        this.#pump(run(stream.request, call.context), stream, call.end);
+        const answers = isRefused(stream.request) ? failing(stream.request) : run(stream.request, call.context);
+        this.#pump(answers, stream, call.end);
       };
       return streaming;
     }
     const run = handler as (request: unknown, call: ServerCall) => Promise<unknown>;
     const unary: handleUnaryCall<unknown, unknown> = (stream, answer) => {
       const call = this.#begin(stream);
-      run(stream.request, call.context).then(
+      const answered = isRefused(stream.request) ? Promise.reject(stream.request) : run(stream.request, call.context);
+      answered.then(
         (response) => {
           call.end();
           answer(null, response);
@@ -156,7 +158,10 @@ export class GrpcServer {
   #begin(stream: Stream): { context: ServerCall; end: () => void } {
     const abort = new AbortController();
     this.#open.add(abort);
-    stream.on("cancelled", () => abort.abort(new RpcError("CANCELLED", "the client cancelled the call")));
+    stream.on("cancelled", () => {
+      // grpc-js also says so of every call that has ended well.
+      if (this.#open.has(abort)) abort.abort(new RpcError("CANCELLED", "the client cancelled the call"));
+    });
     const context: ServerCall = {
       signal: abort.signal,
       get peer() {
@@ -191,6 +196,33 @@ export class GrpcServer {
     if (!(error instanceof RpcError))
       this.#log.error("a gRPC handler failed", { error: String(error instanceof Error ? error.stack : error) });
   }
+}
+
+/** grpc-js would call a request that cannot be read our own failure (INTERNAL); it comes to the handler's place as this. */
+function requestReader(method: MethodDefinition): (bytes: Buffer) => unknown {
+  return (bytes) => {
+    try {
+      return method.requestType.decode(bytes);
+    } catch (error) {
+      return new RpcError("INVALID_ARGUMENT", "the request cannot be read", { cause: error });
+    }
+  };
+}
+
+function isRefused(request: unknown): request is RpcError {
+  return request instanceof RpcError;
+}
+
+async function* readable(requests: AsyncIterable<unknown>): AsyncIterable<unknown> {
+  for await (const request of requests) {
+    if (isRefused(request)) throw request;
+    yield request;
+  }
+}
+
+// biome-ignore lint/correctness/useYield: it is the shape of a stream that fails before its first message
+async function* failing(error: RpcError): AsyncIterable<never> {
+  throw error;
 }
 
 interface PumpTarget {
