@@ -20,9 +20,9 @@ const STATES: Readonly<Record<number, ContainerState["state"]>> = {
 export function containerStateOf(
   listed: Container,
   status: ContainerStatus,
-  sandboxIds: ReadonlySet<string>,
+  lists: { readonly sandboxes: readonly PodSandbox[]; readonly containers: readonly Container[] },
 ): ContainerState {
-  const suspect = suspicion(listed, status, sandboxIds);
+  const suspect = suspicion(listed, status, lists);
   const state = STATES[status.state] ?? "unknown";
   return {
     id: listed.id,
@@ -50,15 +50,21 @@ export function containerStateOf(
   };
 }
 
-function suspicion(listed: Container, status: ContainerStatus, sandboxIds: ReadonlySet<string>): string | undefined {
+function suspicion(
+  listed: Container,
+  status: ContainerStatus,
+  lists: { readonly sandboxes: readonly PodSandbox[]; readonly containers: readonly Container[] },
+): string | undefined {
   if (listed.id === "" || status.id !== listed.id) return "the runtime answered for another container";
+  if (lists.containers.filter((each) => each.id === listed.id).length !== 1) return "the runtime listed it twice";
   if (STATES[status.state] === undefined) return `the runtime gave the unknown state ${status.state}`;
   if (status.metadata === undefined) return "the runtime gave no metadata";
   if (status.createdAt < 0n || status.startedAt < 0n || status.finishedAt < 0n)
     return "the runtime gave a negative time";
   if (status.state === CriContainerState.CONTAINER_EXITED && status.finishedAt === 0n)
     return "the runtime gave an exit without its time";
-  if (!sandboxIds.has(listed.podSandboxId)) return "its sandbox is not known to the runtime";
+  if (!lists.sandboxes.some((sandbox) => sandbox.id === listed.podSandboxId))
+    return "its sandbox is not known to the runtime";
   return undefined;
 }
 

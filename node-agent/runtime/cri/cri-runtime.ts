@@ -121,10 +121,9 @@ export class CriRuntime implements Runtime {
 
   async readPod(podUid: string): Promise<PodState> {
     const lists = await this.#lists({ [LABELS.podUid]: podUid });
-    const sandboxIds = new Set(lists.sandboxes.map((sandbox) => sandbox.id));
     const [sandboxes, containers] = await Promise.all([
       Promise.all(lists.sandboxes.map((listed) => this.#sandbox(listed))),
-      Promise.all(lists.containers.map((listed) => this.#container(listed, sandboxIds))),
+      Promise.all(lists.containers.map((listed) => this.#container(listed, lists))),
     ]);
     return {
       sandboxes: sandboxes.filter((each) => each !== undefined).sort((a, b) => b.attempt - a.attempt),
@@ -242,11 +241,11 @@ export class CriRuntime implements Runtime {
     }
   }
 
-  async #container(listed: Container, sandboxIds: ReadonlySet<string>): Promise<ContainerState | undefined> {
+  async #container(listed: Container, lists: RuntimeLists): Promise<ContainerState | undefined> {
     try {
       const request = { containerId: listed.id, verbose: false };
       const { status } = await translated(this.#runtime.containerStatus(request, READ));
-      return status === undefined ? undefined : containerStateOf(listed, status, sandboxIds);
+      return status === undefined ? undefined : containerStateOf(listed, status, lists);
     } catch (thrown) {
       if (isNotFound(thrown)) return undefined;
       throw thrown;
