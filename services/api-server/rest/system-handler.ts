@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { notAcceptable, pageNotFound } from "../../../lib/core/status-error.ts";
 import type { Discovery } from "../../../lib/resource/discovery/discovery.ts";
 import type { Document } from "../../../lib/resource/document.ts";
@@ -37,6 +38,7 @@ const OPEN_TREES = ["healthz", "livez", "readyz", "version"];
 /** Everything that is no resource: discovery, OpenAPI, version, health, metrics. */
 export class SystemHandler {
   readonly #components: SystemHandlerComponents;
+  #preparing: Promise<void> | undefined;
 
   constructor(components: SystemHandlerComponents) {
     this.#components = components;
@@ -73,6 +75,7 @@ export class SystemHandler {
 
   async #document(exchange: Exchange, path: string): Promise<void> {
     const accept = exchange.headers.accept ?? "";
+    if (path.startsWith("/openapi/")) await this.#openApiReady();
     const document = this.#components.discovery.answer(path, accept) ?? this.#openApi(path);
     if (document === undefined) throw pageNotFound();
     if (accept !== "" && !/(application|\*)\/(json|\*)/.test(accept)) throw notAcceptable(["application/json"]);
@@ -85,6 +88,14 @@ export class SystemHandler {
       exchange.setHeader("cache-control", "public, immutable");
     }
     await this.#sendDocument(exchange, document.etag, document.contentType, document.body);
+  }
+
+  /** The documents are made when somebody asks first, with other work between the steps. */
+  #openApiReady(): Promise<void> {
+    this.#preparing ??= (async () => {
+      for (const _ of this.#components.openApi.prepare()) await setImmediate();
+    })();
+    return this.#preparing;
   }
 
   #openApi(path: string): (Document & { readonly contentType: string }) | undefined {
