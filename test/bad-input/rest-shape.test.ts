@@ -65,7 +65,7 @@ describe("REST shape", () => {
   });
 
   test("trailing data -> 400", async () => {
-    for (const body of ['{"metadata":{"name":"x"}} {}', '{"metadata":{"name":"x"}}]', "[]x"]) {
+    for (const body of ['{"metadata":{"name":"here"}} {}', '{"metadata":{"name":"here"}}]', "[]x"]) {
       for (const answer of await sentEverywhere(body)) expectRefused(answer, 400);
     }
   });
@@ -83,8 +83,8 @@ describe("REST shape", () => {
 
   test("lone surrogate -> 400", async () => {
     for (const text of ["\\ud800", "\\udc00x", "\\ud800\\ud800", "a\\uDBFF"]) {
-      const value = `{"metadata":{"name":"x"},"data":{"a":"${text}"}}`;
-      const key = `{"metadata":{"name":"x"},"data":{"${text}":"a"}}`;
+      const value = `{"metadata":{"name":"here"},"data":{"a":"${text}"}}`;
+      const key = `{"metadata":{"name":"here"},"data":{"${text}":"a"}}`;
       for (const body of [value, key]) {
         for (const answer of await sentEverywhere(body)) expectRefused(answer, 400);
       }
@@ -94,7 +94,7 @@ describe("REST shape", () => {
   test("invalid UTF-8 -> 400", async () => {
     for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
       const body = Buffer.concat([
-        Buffer.from('{"metadata":{"name":"x"},"data":{"a":"'),
+        Buffer.from('{"metadata":{"name":"here"},"data":{"a":"'),
         Buffer.from(bytes),
         Buffer.from('"}}'),
       ]);
@@ -110,7 +110,7 @@ describe("REST shape", () => {
 
   test("depth > 100 (CR schemas 10 k nodes) -> 400", async () => {
     const deep = (depth: number, open: string, close: string): string =>
-      `{"metadata":{"name":"x"},"unknown":${open.repeat(depth)}1${close.repeat(depth)}}`;
+      `{"metadata":{"name":"here"},"unknown":${open.repeat(depth)}1${close.repeat(depth)}}`;
     for (const depth of [101, 100_000]) {
       for (const body of [deep(depth, "[", "]"), deep(depth, '{"a":', "}")]) {
         for (const answer of await sentEverywhere(body)) expectRefused(answer, 400);

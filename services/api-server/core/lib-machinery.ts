@@ -1,6 +1,8 @@
+import { isUtf8 } from "node:buffer";
 import { badRequest, invalid, type StatusCause, StatusError } from "../../../lib/core/status-error.ts";
 import type { Codec, Decoded as CodecDecoded } from "../../../lib/resource/codec/codec.ts";
 import { DecodeError } from "../../../lib/resource/codec/decode-error.ts";
+import { duplicateFields } from "../../../lib/resource/codec/duplicate-fields.ts";
 import { parseText, scanText } from "../../../lib/resource/codec/json-text.ts";
 import { applyDefaults } from "../../../lib/resource/defaulting/apply-defaults.ts";
 import type { JsonObject, JsonValue } from "../../../lib/resource/json-value.ts";
@@ -56,10 +58,10 @@ export class LibMachinery implements Machinery {
   patch(kind: ServedKind, current: KubeObject, body: PatchBody): Decoded {
     const schema = kind.definition.schema;
     const before = parsed(this.#codec.encodeJson(schema, current)) as JsonObject;
-    const patch = body.patch instanceof Uint8Array ? patchOf(body.patch) : (body.patch.value as JsonValue);
+    const { value, duplicateFields } = body.patch instanceof Uint8Array ? patchOf(body.patch) : inMemory(body.patch);
     return told(kind, () => {
-      const after = apply(before, patch, body.type, kind);
-      return this.#checked(kind, this.#codec.normalize(schema, after));
+      const after = apply(before, value, body.type, kind);
+      return this.#checked(kind, { ...this.#codec.normalize(schema, after), duplicateFields });
     });
   }
 
@@ -118,9 +120,20 @@ function apply(before: JsonObject, patch: JsonValue, type: PatchBody["type"], ki
   return applyStrategicMergePatch(before, patch, kind.definition.schema);
 }
 
-function patchOf(bytes: Uint8Array): JsonValue {
+interface Patch {
+  readonly value: JsonValue;
+  readonly duplicateFields: readonly string[];
+}
+
+function inMemory(patch: { readonly value: unknown }): Patch {
+  return { value: patch.value as JsonValue, duplicateFields: [] };
+}
+
+function patchOf(bytes: Uint8Array): Patch {
   try {
-    return parsed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
+    if (!isUtf8(bytes)) throw new DecodeError("invalid UTF-8");
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+    return { value: parsed(text), duplicateFields: duplicateFields(text) };
   } catch (error) {
     if (error instanceof DecodeError) throw badRequest(`error decoding patch: ${error.message}`);
     throw error;
