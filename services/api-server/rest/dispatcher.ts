@@ -2,7 +2,13 @@ import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Random } from "../../../lib/core/random.ts";
-import { asStatusError, StatusError, tooManyRequests, unauthorized } from "../../../lib/core/status-error.ts";
+import {
+  asStatusError,
+  badRequest,
+  StatusError,
+  tooManyRequests,
+  unauthorized,
+} from "../../../lib/core/status-error.ts";
 import { ANONYMOUS, type Authenticator } from "../auth/authenticator.ts";
 import type { Answers } from "./answers.ts";
 import { ClientGone, type Exchange } from "./exchange.ts";
@@ -53,6 +59,7 @@ export class Dispatcher {
     exchange.setHeader("cache-control", "no-cache, private");
     let labels: RequestLabels = { ...NO_LABELS, verb: KNOWN_METHODS.has(exchange.method) ? exchange.method : "OTHER" };
     try {
+      checkUpgrade(exchange);
       const path = parsePath(exchange.rawPath);
       labels = this.#labelsOf(exchange, path, labels);
       const isLong = labels.verb === "WATCH" || labels.subresource === "log";
@@ -121,6 +128,15 @@ export class Dispatcher {
     if (error.code === 401) exchange.setHeader("www-authenticate", 'Bearer realm="kubernetes"');
     await answers.error(exchange, error, errorFormat(exchange)).catch(() => exchange.response.destroy());
   }
+}
+
+/** Protocols that streams of the API speak; a request to change to another one is a mistake. */
+const UPGRADES = new Set(["websocket", "spdy/3.1"]);
+
+function checkUpgrade(exchange: Exchange): void {
+  const wanted = exchange.headers.upgrade;
+  if (wanted === undefined || UPGRADES.has(wanted.toLowerCase())) return;
+  throw badRequest(`unable to upgrade: unknown protocol ${JSON.stringify(wanted)}`);
 }
 
 function timedOut(): StatusError {
