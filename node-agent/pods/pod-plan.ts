@@ -48,7 +48,7 @@ export function planPod(pod: Pod, state: PodState, probes: ProbeVerdicts): PodPl
     const verdict = verdictOn(pod, container, latest, probes);
     if (verdict.kill !== undefined) kill.push(verdict.kill);
     if (verdict.start) start.push(container);
-    if (verdict.keep || verdict.start) alive++;
+    if (verdict.keep || verdict.start || verdict.kill !== undefined) alive++;
   }
   return alive === 0 ? { ...NOTHING, finished: true } : { ...NOTHING, start, kill };
 }
