@@ -1,4 +1,4 @@
-import { type Cidr, parseCidr } from "../lib/core/cidr.ts";
+import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from "../lib/core/cidr.ts";
 import { CommandError, type RunCommand, withPrefix } from "../lib/process/command.ts";
 import { uplinkMtu } from "../node-agent/network/uplink-mtu.ts";
 import { closeForwarding, openForwarding } from "./forward-firewall.ts";
@@ -47,20 +47,17 @@ export class LocalNetwork {
     return ranges.filter((range) => range.prefixLength >= SHORTEST_PREFIX);
   }
 
-  /** Makes what is missing of the planned network and adopts what is there. */
+  /** Makes what is missing of the planned network and adopts what is there. A first attempt that fails leaves nothing. */
   async create(plan: NetworkPlan): Promise<CreatedNetwork> {
-    if (!(await this.#isJoined(plan))) {
-      await this.#ignoringAbsence(["ip", "link", "del", plan.machineInterface]);
-      await this.#ensureNamespace(plan);
-      await this.#join(plan);
+    const isJoined = await this.#isJoined(plan);
+    try {
+      if (!isJoined) await this.#makeAndJoin(plan);
+      return await this.#open(plan);
+    } catch (error) {
+      // What can be adopted may have pods in it.
+      if (!isJoined) await this.remove(plan).catch(() => undefined);
+      throw error;
     }
-    const node = withPrefix(this.#run, enterCommand(plan));
-    await Promise.all([
-      node(["tee", "/proc/sys/net/ipv4/ip_forward"], "1\n"),
-      this.#run(["nft", "-f", "-"], table(plan)),
-    ]);
-    await acquireForwarding(this.#run, plan.table);
-    return { commandsToRun: await openForwarding(this.#run, plan) };
   }
 
   /** Takes everything of the plan out of the kernel. Processes inside the namespace must have ended before. */
@@ -71,6 +68,27 @@ export class LocalNetwork {
     await releaseForwarding(this.#run, plan.table);
     await this.#ignoringAbsence(["nft", "delete", "table", "ip", plan.table]);
     await this.#ignoringAbsence(["ip", "netns", "del", plan.namespace]);
+  }
+
+  async #makeAndJoin(plan: NetworkPlan): Promise<void> {
+    await this.#ignoringAbsence(["ip", "link", "del", plan.machineInterface]);
+    const own = parseCidr(plan.clusterCidr);
+    const isWithin = (range: Cidr): boolean =>
+      own !== undefined && range.prefixLength >= own.prefixLength && cidrsOverlap(range, own);
+    // A wider range, such as a VPN's, lives with a narrower one in it; the other way round somebody would lose packets.
+    const rival = (await this.usedRanges()).find(isWithin);
+    if (rival !== undefined) throw new RangeTakenError(plan, new Error(`there is a route to ${formatCidr(rival)}`));
+    await this.#ensureNamespace(plan);
+    await this.#join(plan);
+  }
+
+  /** The way for packets through node and machine. */
+  async #open(plan: NetworkPlan): Promise<CreatedNetwork> {
+    const node = withPrefix(this.#run, enterCommand(plan));
+    await node(["tee", "/proc/sys/net/ipv4/ip_forward"], "1\n");
+    await this.#run(["nft", "-f", "-"], table(plan));
+    await acquireForwarding(this.#run, plan.table);
+    return { commandsToRun: await openForwarding(this.#run, plan) };
   }
 
   /** True when both ends are there with their addresses, the route included. */

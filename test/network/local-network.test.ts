@@ -118,6 +118,20 @@ describe.skipIf(skipping("network", whyNotContainers()))("a node's own network",
     expect(await machine.node(plan)(["ip", "-o", "link", "show", "eth0"])).toContain("UP");
   });
 
+  test("an up that fails leaves nothing, unless the network was there before", async () => {
+    await using machine = await TestMachine.make();
+    const clean = await machine.traces();
+    const plan = await machine.plan("a");
+    const withoutNft: RunCommand = (argv, input) =>
+      argv[0] === "nft" && argv[1] === "-f" ? Promise.reject(new Error("nft is broken")) : machine.run(argv, input);
+    await expect(new LocalNetwork(withoutNft).create(plan)).rejects.toThrow("nft is broken");
+    expect(await machine.traces()).toBe(clean);
+    await machine.network.create(plan);
+    const whole = await machine.traces();
+    await expect(new LocalNetwork(withoutNft).create(plan)).rejects.toThrow("nft is broken");
+    expect(await machine.traces()).toBe(whole);
+  });
+
   test("down takes the pair away although a process still holds the namespace", async () => {
     await using machine = await TestMachine.make();
     const clean = await machine.traces();
@@ -149,6 +163,16 @@ describe.skipIf(skipping("network", whyNotContainers()))("a node's own network",
     await machine.network.remove(rival);
     await machine.echoServer(`/run/netns/${machine.outside}`, PORT);
     expect(await ask(machine.node(plan), machine.outsideAddress, PORT)).toBe(machine.address);
+  });
+
+  test("so does a network within the range, but not a wider one around it", async () => {
+    await using machine = await TestMachine.make();
+    const plan = await machine.plan("a");
+    await machine.run(["ip", "route", "add", plan.serviceCidr, "dev", "eth0"]);
+    await expect(machine.network.create(plan)).rejects.toThrow(RangeTakenError);
+    await machine.run(["ip", "route", "del", plan.serviceCidr, "dev", "eth0"]);
+    await machine.run(["ip", "route", "add", "10.0.0.0/8", "dev", "eth0"]);
+    expect(await machine.network.create(plan)).toEqual({ commandsToRun: [] });
   });
 
   test("a new plan avoids what the machine has, but not a VPN's halves of the world", async () => {
