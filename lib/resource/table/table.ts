@@ -6,9 +6,6 @@ import { humanAge } from "./human-duration.ts";
 import type { Cell, RowCondition } from "./row-hook.ts";
 import { computedRow } from "./row-hooks.ts";
 
-/** What each row carries of its object. */
-export type IncludeObject = "None" | "Metadata" | "Object";
-
 export interface TableRow {
   readonly cells: readonly Cell[];
   readonly conditions: readonly RowCondition[];

@@ -6,7 +6,6 @@ const QUALIFIED_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE = `(${QUALIFIED_NAME})?`;
 const DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const DNS_SUBDOMAIN = `${DNS_LABEL}(\\.${DNS_LABEL})*`;
-const DNS_1035_LABEL = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const CONFIG_KEY = "[-._a-zA-Z0-9]+";
 
 const whole = (source: string): RegExp => new RegExp(`^(?:${source})$`);
@@ -14,7 +13,6 @@ const qualifiedNameForm = whole(QUALIFIED_NAME);
 const labelValueForm = whole(LABEL_VALUE);
 const dnsLabelForm = whole(DNS_LABEL);
 const dnsSubdomainForm = whole(DNS_SUBDOMAIN);
-const dns1035LabelForm = whole(DNS_1035_LABEL);
 const configKeyForm = whole(CONFIG_KEY);
 
 const QUALIFIED_NAME_TEXT = formText(
@@ -54,17 +52,6 @@ export function dnsSubdomainProblems(value: string): string[] {
     const message =
       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
     problems.push(formText(message, DNS_SUBDOMAIN, ["example.com"]));
-  }
-  return problems;
-}
-
-export function dns1035LabelProblems(value: string): string[] {
-  const problems: string[] = [];
-  if (value.length > 63) problems.push(tooLong(63));
-  if (!dns1035LabelForm.test(value)) {
-    const message =
-      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
-    problems.push(formText(message, DNS_1035_LABEL, ["my-name", "abc-123"]));
   }
   return problems;
 }
