@@ -28,6 +28,7 @@ export class EtcdStore implements Store {
   readonly #log: Log;
   readonly #watches = new Set<StoreWatch>();
   #knownCompactRevision = 0;
+  #warned = false;
 
   constructor(components: { clock: Clock; log: Log }, options: EtcdStoreOptions) {
     this.#clock = components.clock;
@@ -73,6 +74,10 @@ export class EtcdStore implements Store {
   /** The API does not tell the compact revision: it is the last one that this client has asked for, or 0. */
   async status(): Promise<StoreStatus> {
     const status = await this.#endpoints.call(({ maintenance }) => maintenance.status({}), READ);
+    if (!this.#warned && !isProgressTrusted(status.version)) {
+      this.#warned = true;
+      this.#log.warn("Progress of this etcd may overtake events: upgrade it", { version: status.version });
+    }
     return {
       version: status.version,
       revision: Number(status.header?.revision ?? 0n),
@@ -99,7 +104,7 @@ const TRUSTED_FROM: readonly (readonly [number, number, number])[] = [
   [3, 6, 0],
 ];
 
-/** Whether an answer to `requestProgress` proves what it says; below these versions consistent reads go to the store. */
+/** Whether the progress of such a server proves what it says; where it does not, consistent reads must ask the store. */
 export function isProgressTrusted(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
   if (major !== 3 || minor > 6) return major > 3 || minor > 6;
