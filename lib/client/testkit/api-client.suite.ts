@@ -226,6 +226,13 @@ export function apiClientSuite(name: string, open: () => Promise<ApiUnderTest>):
           api.patch(configMaps, key("fenced"), { type: "merge", body: { data: { a: "2" } } }, { fence: stale }),
         ).rejects.toMatchObject({ code: 409 });
       expect((await api.get(configMaps, key("fenced"))).data).toEqual({ a: "1" });
+      await api.create(pods, podOf("bound", under.namespace));
+      const stale = { fence: { ...fence, transitions: 1 } };
+      const binding = { metadata: key("bound"), target: { kind: "Node", name: "n1" } };
+      await expect(api.createSubresource(pods, key("bound"), "binding", binding, stale)).rejects.toMatchObject({
+        code: 409,
+      });
+      await api.createSubresource(pods, key("bound"), "binding", binding, { fence });
     });
   });
 }

@@ -1,6 +1,7 @@
 import type {
   ApiClient,
   DeleteOptions,
+  Fence,
   ListOptions,
   ObjectKey,
   ObjectList,
@@ -101,14 +102,10 @@ export class InMemoryClient implements ApiClient {
     key: ObjectKey,
     subresource: string,
     body: A,
+    options?: { fence?: Fence; dryRun?: boolean },
   ): Promise<A> {
     const target = this.#target(ref, key, subresource);
-    const answer = await this.#core.create(
-      target,
-      { object: body as KubeObject },
-      writeOptions(undefined),
-      this.#call(),
-    );
+    const answer = await this.#core.create(target, { object: body as KubeObject }, writeOptions(options), this.#call());
     return shared<A>(answer.view.object);
   }
 
