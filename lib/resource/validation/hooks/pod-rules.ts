@@ -5,6 +5,7 @@ import type { KindRules } from "../kind-rules.ts";
 import type { Violations } from "../violations.ts";
 import { checkImage } from "./container-rules.ts";
 import { checkPodSpec } from "./pod-spec-rules.ts";
+import { checkEphemeralUpdate, checkResize } from "./pod-subresource-rules.ts";
 
 const specPath = FieldPath.of("spec");
 const MAX_INT32 = 2_147_483_647;
@@ -32,6 +33,10 @@ export const podRules: KindRules<Pod> = {
     checkGates(spec, old, violations);
     checkTolerationsKept(spec.tolerations ?? [], old.tolerations ?? [], violations);
     checkRest(spec, old, violations);
+  },
+  subresource(name, pod, old, violations) {
+    if (name === "ephemeralcontainers") checkEphemeralUpdate(pod, old, violations);
+    else if (name === "resize") checkResize(pod, old, violations);
   },
 };
 
