@@ -30,7 +30,7 @@ async function read(options: Partial<LogOptions>): Promise<string> {
 
 describe("reading", () => {
   test("parts of one line come as one, streams may be chosen, other lines are passed over", async () => {
-    writeFileSync(path, line("a", 0, "P") + line("b", 0, "F") + "garbage\n" + line("err", 1, "F", "stderr"));
+    writeFileSync(path, [line("a", 0, "P"), line("b"), "garbage\n", line("err", 1, "F", "stderr")].join(""));
     expect(await read({})).toBe("ab\nerr\n");
     expect(await read({ stream: "stderr" })).toBe("err\n");
   });

@@ -116,7 +116,6 @@ export class PodSyncer {
     const sandbox = usableSandbox(pod, state);
     if (plan.kill.length > 0 || sandbox === undefined) return { goOn: true };
     const volumes = await this.#mount(pod);
-    if (volumes === undefined) return { goOn: false, againMs: RETRY_MS };
     if (plan.start.length === 0) {
       await this.#prune(state);
       return { goOn: false };
@@ -131,7 +130,7 @@ export class PodSyncer {
       await stopper.stopAll(pod, state, graceSecondsOf(pod), signal);
       for (const sandbox of state.sandboxes) await runtime.stopSandbox(sandbox.id);
     }
-    if ((await this.#mount(pod)) === undefined) return { goOn: false, againMs: RETRY_MS };
+    await this.#mount(pod);
     signal.throwIfAborted();
     try {
       await runtime.runSandbox(sandboxSpecOf(pod, plan.newSandboxAttempt ?? 0, this.#settings));
@@ -143,13 +142,13 @@ export class PodSyncer {
     return { goOn: true };
   }
 
-  async #mount(pod: Pod): Promise<ReadonlyMap<string, string> | undefined> {
+  async #mount(pod: Pod): Promise<ReadonlyMap<string, string>> {
+    const { volumes, events } = this.#components;
     try {
-      return await this.#components.volumes.mount(pod);
+      return await volumes.mount(pod);
     } catch (thrown) {
-      if (!(thrown instanceof VolumeError)) throw thrown;
-      this.#components.events.warning(pod, undefined, "FailedMount", thrown.message);
-      return undefined;
+      if (thrown instanceof VolumeError) events.warning(pod, undefined, "FailedMount", thrown.message);
+      throw thrown;
     }
   }
 

@@ -81,7 +81,7 @@ function httpProbe(action: HTTPGetAction, target: ProbeTarget, timeoutMs: number
   const port = portNumber(target.container, action.port);
   const host = action.host ?? target.podIp;
   // A probe asks whether the server answers, not who it is; source: kubernetes/website, "HTTP probes".
-  const options = { host, port, path: action.path ?? "/", headers, rejectUnauthorized: false };
+  const options = { host, port, path: action.path ?? "/", headers, agent: false, rejectUnauthorized: false } as const;
   return new Promise((resolve) => {
     const fail = (error: Error) => resolve({ result: "failure", output: `Get "${host}:${port}": ${error.message}` });
     const call = (action.scheme === "HTTPS" ? requestTls : request)(options, (response) => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { ContainerNode } from "../../cluster/container-node.ts";
 import { silentLog } from "../../lib/core/log.ts";
 import { runCommand } from "../../lib/process/command.ts";
@@ -38,7 +39,7 @@ export async function startTestContainerd(podCidr: string): Promise<TestContaine
   await runCommand(["ip", "netns", "add", namespace]);
   try {
     await runCommand(["ip", "-n", namespace, "link", "set", "lo", "up"]);
-    const script = path.join(import.meta.dirname, "start-containerd.ts");
+    const script = fileURLToPath(new URL("./start-containerd.ts", import.meta.url));
     const enter = ["nsenter", `--net=/run/netns/${namespace}`];
     const start = async () => {
       const printed = await runCommand([...enter, process.execPath, script, dir, id, podCidr]);

@@ -35,6 +35,7 @@ import { translated, unlessGone } from "./cri-error.ts";
 import { containerConfig, sandboxConfig } from "./cri-requests.ts";
 import { openLogFile, removeLogFiles, rotateLogFile } from "./log-files.ts";
 import { Relist, type RuntimeLists } from "./relist.ts";
+import { Slots } from "./slots.ts";
 
 export interface CriRuntimeComponents {
   readonly clock: Clock;
@@ -52,6 +53,8 @@ const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 120_000;
 const SANDBOX_TIMEOUT_MS = 240_000;
 const EXEC_MARGIN_MS = 5_000;
+/** A hundred pods that come at once must not all start processes at once. */
+const PARALLEL_WRITES = 8;
 
 /** Pods through CRI v1 on a unix socket (containerd, CRI-O). */
 export class CriRuntime implements Runtime {
@@ -61,6 +64,7 @@ export class CriRuntime implements Runtime {
   readonly #runtime: ServiceClient<typeof RuntimeServiceDefinition>;
   readonly #images: ServiceClient<typeof ImageServiceDefinition>;
   readonly #relist: Relist;
+  readonly #slots = new Slots(PARALLEL_WRITES);
   #name = "containerd";
 
   constructor(components: CriRuntimeComponents, options: CriRuntimeOptions) {
@@ -140,7 +144,8 @@ export class CriRuntime implements Runtime {
   async runSandbox(spec: SandboxSpec): Promise<string> {
     await mkdir(spec.logDirectory, { recursive: true, mode: 0o755 });
     const request = { config: sandboxConfig(spec), runtimeHandler: "" };
-    const { podSandboxId } = await translated(this.#runtime.runPodSandbox(request, { timeoutMs: SANDBOX_TIMEOUT_MS }));
+    const options = { timeoutMs: SANDBOX_TIMEOUT_MS };
+    const { podSandboxId } = await this.#slots.run(() => translated(this.#runtime.runPodSandbox(request, options)));
     this.#relist.notice();
     return podSandboxId;
   }
@@ -160,11 +165,11 @@ export class CriRuntime implements Runtime {
       config: containerConfig(spec, sandbox),
       sandboxConfig: sandboxConfig(sandbox),
     };
-    return (await translated(this.#runtime.createContainer(request, WRITE))).containerId;
+    return (await this.#slots.run(() => translated(this.#runtime.createContainer(request, WRITE)))).containerId;
   }
 
   async startContainer(containerId: string): Promise<void> {
-    await translated(this.#runtime.startContainer({ containerId }, WRITE));
+    await this.#slots.run(() => translated(this.#runtime.startContainer({ containerId }, WRITE)));
   }
 
   async stopContainer(containerId: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
