@@ -26,7 +26,10 @@ export function checkEphemeralUpdate({ spec = {} }: Pod, { spec: old = {} }: Pod
     const done = now === undefined ? "removed" : "changed";
     violations.forbidden(path, `existing ephemeral containers ${JSON.stringify(before.name ?? "")} may not be ${done}`);
   }
-  checkRest({ ...spec, ...keepOf(old, "ephemeralContainers") }, old, "ephemeralContainers", violations);
+  const { ephemeralContainers: _now, ...rest } = spec;
+  const { ephemeralContainers: _before, ...oldRest } = old;
+  if (jsonEqual(rest as JsonValue, oldRest as JsonValue)) return;
+  violations.forbidden(specPath, "pod updates through ephemeralcontainers may not change other fields");
 }
 
 function checkEphemeralContainer(
@@ -65,7 +68,8 @@ export function checkResize({ spec = {} }: Pod, { spec: old = {} }: Pod, violati
     }
     allowed[member] = containers.map((container, index) => withAmountsOf(container, old[member]?.[index]));
   }
-  checkRest(allowed, old, "resources", violations);
+  if (jsonEqual(allowed as JsonValue, old as JsonValue)) return;
+  violations.forbidden(specPath, "only cpu and memory resources are mutable");
 }
 
 function withAmountsOf(container: Container, old: Container | undefined): Container {
@@ -82,20 +86,4 @@ function withAmountsOf(container: Container, old: Container | undefined): Contai
     else delete resources[list];
   }
   return Object.keys(resources).length > 0 ? { ...rest, resources } : rest;
-}
-
-function keepOf(old: PodSpec, member: "ephemeralContainers"): PodSpec {
-  return old[member] === undefined ? {} : { [member]: old[member] };
-}
-
-function checkRest(spec: PodSpec, old: PodSpec, subject: string, violations: Violations): void {
-  const { ephemeralContainers: now, ...rest } = spec;
-  const { ephemeralContainers: before, ...oldRest } = old;
-  const isSame = jsonEqual(rest as JsonValue, oldRest as JsonValue) && jsonEqual(now as JsonValue, before as JsonValue);
-  if (isSame) return;
-  const detail =
-    subject === "resources"
-      ? "only cpu and memory resources are mutable"
-      : "pod updates through ephemeralcontainers may not change other fields";
-  violations.forbidden(specPath, detail);
 }
