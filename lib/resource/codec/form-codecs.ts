@@ -22,15 +22,16 @@ import type { ValueCodec } from "./value-codec.ts";
 import type { WireReader } from "./wire-reader.ts";
 import type { WireWriter } from "./wire-writer.ts";
 
-/** Runs a parser of core or of this folder and adds the path to what it throws. */
+/** What a parser of core or of this folder threw, with the path. */
+function withPath(walk: { fail(reason: string): DecodeError }, error: unknown): unknown {
+  return error instanceof QuantityError || error instanceof DecodeError ? walk.fail(error.message) : error;
+}
+
 function located<T>(walk: { fail(reason: string): DecodeError }, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof QuantityError || error instanceof DecodeError) {
-      throw walk.fail(error.message);
-    }
-    throw error;
+    throw withPath(walk, error);
   }
 }
 
@@ -59,42 +60,45 @@ function delimited(writer: WireWriter, body: () => void): void {
   writer.varint(writer.sizeBytes - before);
 }
 
+/** Seconds and nanoseconds; none at all is the zero time. */
 function readInstant(reader: WireReader, end: number): { seconds: number; nanos: number } {
-  let seconds: number | bigint = 0;
+  const stop = reader.delimited(end);
+  let seconds = reader.position === stop ? ZERO_SECONDS : 0;
   let nanos = 0;
-  if (reader.bytes[reader.position] === 0) {
-    seconds = ZERO_SECONDS;
-  }
-  readFields(reader, end, (tag, stop) => {
+  while (reader.position < stop) {
+    const tag = reader.varint(stop);
     if (tag === 0x08) {
-      seconds = reader.int64(stop);
+      seconds = Number(reader.int64(stop));
     } else if (tag === 0x10) {
       nanos = reader.int32(stop);
     } else {
-      return false;
+      reader.skip(tag & 7, stop);
     }
-    return true;
-  });
+  }
   if (nanos < 0 || nanos >= 1_000_000_000) {
     throw reader.fail("time is out of range");
   }
-  return { seconds: Number(seconds), nanos };
+  return { seconds, nanos };
 }
 
 function writeInstant(writer: WireWriter, seconds: number, nanos: number): void {
-  delimited(writer, () => {
-    writer.varint(nanos);
-    writer.varint(0x10);
-    writer.int64(seconds);
-    writer.varint(0x08);
-  });
+  const before = writer.sizeBytes;
+  writer.varint(nanos);
+  writer.varint(0x10);
+  writer.int64(seconds);
+  writer.varint(0x08);
+  writer.varint(writer.sizeBytes - before);
 }
 
 const time: ValueCodec<string> = {
   wireType: 2,
-  fromJson: (value, walk) => {
+  fromJson(value, walk) {
     const text = textOf(value, walk, "Time");
-    return located(walk, () => canonicalTime(text));
+    try {
+      return canonicalTime(text);
+    } catch (error) {
+      throw withPath(walk, error);
+    }
   },
   writeJson: (value, out) => (value === ZERO_TIME ? out.ascii("null") : out.string(value)),
   zero: () => ZERO_TIME,
@@ -108,7 +112,11 @@ const time: ValueCodec<string> = {
   },
   read(reader, end) {
     const { seconds } = readInstant(reader, end);
-    return located(reader, () => formatTimeText(seconds));
+    try {
+      return formatTimeText(seconds);
+    } catch (error) {
+      throw withPath(reader, error);
+    }
   },
 };
 

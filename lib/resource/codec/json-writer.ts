@@ -4,7 +4,9 @@ import { SlotStack } from "./slot-stack.ts";
 const INITIAL_SIZE_BYTES = 16_384;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** From here on the engine's own writing is faster than a loop. */
-const LONG_TEXT = 64;
+const LONG_TEXT = 32;
+/** Anything but ASCII characters that JSON leaves as they are. */
+const NOT_PLAIN = /[^ !#-%'-;=?-[\]-~]/;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 
@@ -94,9 +96,20 @@ export class JsonWriter {
 
   /** A JSON string. */
   string(value: string): void {
-    if (value.length >= LONG_TEXT || !this.#plain(value)) {
+    if (value.length >= LONG_TEXT ? !this.#longPlain(value) : !this.#plain(value)) {
       this.json(quote(value));
     }
+  }
+
+  #longPlain(value: string): boolean {
+    if (NOT_PLAIN.test(value)) {
+      return false;
+    }
+    this.#reserve(value.length + 2);
+    this.#bytes[this.#position++] = QUOTE;
+    this.#position += this.#bytes.write(value, this.#position, "latin1");
+    this.#bytes[this.#position++] = QUOTE;
+    return true;
   }
 
   /** Whether the text is of ASCII characters without escapes; then it is written. */

@@ -16,11 +16,19 @@ export function sortedKeys(map: object): string[] {
   return keys;
 }
 
-const SURROGATE = /[\ud800-\udfff]/;
-
+/** UTF-16 puts surrogates, which stand for the highest characters, below U+E000 to U+FFFF; UTF-8 puts them above. */
 function compareUtf8(left: string, right: string): number {
-  if (SURROGATE.test(left) || SURROGATE.test(right)) {
-    return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    const one = left.charCodeAt(index);
+    const other = right.charCodeAt(index);
+    if (one !== other) {
+      return rank(one) - rank(other);
+    }
   }
-  return left < right ? -1 : left > right ? 1 : 0;
+  return left.length - right.length;
+}
+
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

@@ -8,22 +8,25 @@ const SHARED_PLACES = 4096;
 const shared = new Array<string>(SHARED_PLACES).fill("");
 
 /**
- * Short ASCII texts repeat much between objects (enum values, label keys, image names): the last text of each hash is kept
+ * Short ASCII texts repeat much between objects (enum values, label keys, image names): of each place the last text is kept
  * and shared, which is faster than making it anew and saves memory. Undefined if the bytes are not ASCII.
  */
 function sharedText(bytes: Buffer, start: number, stop: number): string | undefined {
-  let hash = stop - start;
+  const length = stop - start;
+  if (length === 0) {
+    return "";
+  }
+  // Some bytes tell most texts apart; the comparison decides.
+  const ends = bytes[start]! + bytes[stop - 1]! * 31 + bytes[stop - 1 - (length >> 2)]! * 961;
+  const place = (ends + bytes[start + (length >> 1)]! * 127 + length * 523) & (SHARED_PLACES - 1);
+  const known = shared[place]!;
+  if (known.length === length && sameText(known, bytes, start)) {
+    return known;
+  }
   for (let index = start; index < stop; index++) {
-    const byte = bytes[index]!;
-    if (byte > 0x7f) {
+    if (bytes[index]! > 0x7f) {
       return undefined;
     }
-    hash = (Math.imul(hash, 31) + byte) | 0;
-  }
-  const place = (hash ^ (hash >>> 12)) & (SHARED_PLACES - 1);
-  const known = shared[place]!;
-  if (known.length === stop - start && sameText(known, bytes, start)) {
-    return known;
   }
   const text = bytes.toString("latin1", start, stop);
   shared[place] = text;

@@ -3,7 +3,7 @@ import { SlotStack } from "./slot-stack.ts";
 const INITIAL_SIZE_BYTES = 16_384;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** From here on the engine's own writing is faster than a loop. */
-const LONG_TEXT = 48;
+const LONG_TEXT = 32;
 
 /**
  * Writes protobuf from the end to the beginning, so that the length of a message is known when its head is written:
