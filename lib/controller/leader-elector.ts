@@ -7,17 +7,20 @@ import { asStatusError } from "../core/status-error.ts";
 import type { Lease } from "../gen/k8s/coordination/v1.ts";
 import { leases } from "../gen/k8s/resources.ts";
 
-export interface LeaderElectionOptions {
-  readonly namespace: string;
-  /** Name of the Lease. */
-  readonly name: string;
-  /** Unique per process start: two processes with one identity would both lead. */
-  readonly identity: string;
+export interface LeaseTimes {
   /** Others wait this long after the last renewal they saw. */
   readonly leaseDurationMs?: number;
   /** Without a renewal for this long the leader stops; less than the lease's duration. */
   readonly renewDeadlineMs?: number;
   readonly retryPeriodMs?: number;
+}
+
+export interface LeaderElectionOptions extends LeaseTimes {
+  readonly namespace: string;
+  /** Name of the Lease. */
+  readonly name: string;
+  /** Unique per process start: two processes with one identity would both lead. */
+  readonly identity: string;
   /** Told after leadership was lost, not after `stop`: a process of one role exits here. */
   readonly onLost?: () => void;
 }
@@ -192,7 +195,7 @@ export class LeaderElector implements Startable {
   private async release(fence: Fence): Promise<void> {
     const { api, log } = this.components;
     const { namespace, name } = this.options;
-    const spec = { holderIdentity: "", leaseDurationSeconds: RELEASED_DURATION_SECONDS };
+    const spec = { holderIdentity: null, leaseDurationSeconds: RELEASED_DURATION_SECONDS };
     try {
       await api.patch(leases, { namespace, name }, { type: "merge", body: { spec } }, { fence });
     } catch (thrown) {

@@ -1,8 +1,7 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import { EventRecorder } from "../../lib/controller/event-recorder.ts";
-import { FencedApi } from "../../lib/controller/fenced-api.ts";
 import { InformerSet } from "../../lib/controller/informer-set.ts";
-import { LeaderElector } from "../../lib/controller/leader-elector.ts";
+import { LeaderRole, type LeadershipOptions } from "../../lib/controller/leader-role.ts";
 import type { QueueMetrics } from "../../lib/controller/work-queue.ts";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
@@ -21,64 +20,36 @@ export interface ControllerManagerComponents {
   readonly metrics?: QueueMetrics;
 }
 
-export interface ControllerManagerOptions {
+export interface ControllerManagerOptions extends LeadershipOptions {
   /** The authorities that pods trust for the API server, as PEM. */
   readonly rootCaPem: string;
-  /** Unique per process start: the holder of the Lease `kube-system/kube-controller-manager`. */
-  readonly identity: string;
-  /** False runs without a Lease: only where no other can run. */
-  readonly leaderElect?: boolean;
   /** Names of `controllers.ts`; all unless told. */
   readonly controllers?: readonly string[];
-  /** Told when leadership was lost, so that a process of this role alone can exit. */
-  readonly onLost?: () => void;
 }
 
-/** Runs the controllers of `controllers.ts` while it leads. */
+/** Runs the controllers of `controllers.ts` while it holds the Lease `kube-system/kube-controller-manager`. */
 export class ControllerManager implements Startable {
   private readonly components: ControllerManagerComponents;
   private readonly options: ControllerManagerOptions;
-  private readonly elector: LeaderElector | undefined;
-  private term: Startable | undefined;
+  private readonly role: LeaderRole;
 
   constructor(components: ControllerManagerComponents, options: ControllerManagerOptions) {
     this.components = components;
     this.options = options;
-    if (options.leaderElect === false) return;
-    this.elector = new LeaderElector(
-      components,
-      {
-        namespace: "kube-system",
-        name: "kube-controller-manager",
-        identity: options.identity,
-        ...(options.onLost === undefined ? {} : { onLost: options.onLost }),
-      },
-      async (fence, signal) => {
-        const term = this.makeTerm(new FencedApi(components.api, fence));
-        await term.start();
-        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-        await term.stop();
-      },
-    );
+    const leaseName = "kube-controller-manager";
+    this.role = new LeaderRole(components, { ...options, leaseName }, (api) => this.makeTerm(api));
   }
 
   get leading(): boolean {
-    return this.elector?.leading ?? this.term !== undefined;
+    return this.role.leading;
   }
 
   async start(): Promise<void> {
-    if (this.elector !== undefined) {
-      await this.elector.start();
-      return;
-    }
-    this.term = this.makeTerm(this.components.api);
-    await this.term.start();
+    await this.role.start();
   }
 
   async stop(): Promise<void> {
-    await this.elector?.stop();
-    await this.term?.stop();
-    this.term = undefined;
+    await this.role.stop();
   }
 
   private makeTerm(api: ApiClient): Startable {
