@@ -1,4 +1,5 @@
-import { constants, gzip } from "node:zlib";
+import { pipeline } from "node:stream/promises";
+import { constants, createGzip, gzip } from "node:zlib";
 import { stringify } from "yaml";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { StatusError } from "../../../lib/core/status-error.ts";
@@ -6,16 +7,17 @@ import type { Codec } from "../../../lib/resource/codec/codec.ts";
 import { partialObject } from "../../../lib/resource/table/partial-object.ts";
 import { encodeTable, tableOf } from "../../../lib/resource/table/table.ts";
 import type { Answer } from "../core/answer.ts";
-import { apiVersionOf } from "../core/kind-table.ts";
 import type { KubeObject } from "../core/kube-object.ts";
 import type { ListAnswer } from "../core/reader.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
 import type { Exchange } from "./exchange.ts";
+import { estimatedBytes, jsonListChunks, type ListMeta, listMeta, protobufListChunks } from "./list-body.ts";
 import { type Accepted, type Format, MEDIA_TYPES } from "./negotiation.ts";
 
 /** As upstream: smaller answers are not worth the work. */
 const GZIP_FROM_BYTES = 128 * 1024;
+const STREAM_FROM_BYTES = 512 * 1024;
 
 /** Writes answers in the encoding and shape that the client accepts. */
 export class Answers {
@@ -45,17 +47,39 @@ export class Answers {
   }
 
   async list(exchange: Exchange, kind: ServedKind, list: ListAnswer, accepted: Accepted): Promise<void> {
-    if (accepted.shape === "object" && accepted.format === "json" && !wantsPretty(exchange)) {
-      return await this.bytes(exchange, 200, MEDIA_TYPES.json, jsonList(kind, list));
+    const { format, shape } = accepted;
+    if (shape !== "object") {
+      return await this.#text(exchange, 200, shapedList(kind, list, accepted, exchange, this.#clock), format);
     }
-    if (accepted.shape === "object" && accepted.format === "protobuf") {
-      return await this.bytes(exchange, 200, MEDIA_TYPES.protobuf, this.#protobufList(kind, list));
+    if (format === "protobuf")
+      return await this.#stream(exchange, list, format, protobufListChunks(kind, list, this.#codec, this.#clock));
+    const chunks = jsonListChunks(kind, list, this.#clock);
+    if (format === "json" && !wantsPretty(exchange)) return await this.#stream(exchange, list, format, chunks);
+    await this.#text(exchange, 200, (await whole(chunks)).toString("utf8"), format);
+  }
+
+  /** A small list goes out in one piece, with its length; a large one as fast as the client takes it. */
+  async #stream(
+    exchange: Exchange,
+    list: ListAnswer,
+    format: Format,
+    chunks: AsyncGenerator<Uint8Array>,
+  ): Promise<void> {
+    if (estimatedBytes(list) < STREAM_FROM_BYTES) {
+      return await this.bytes(exchange, 200, MEDIA_TYPES[format], await whole(chunks));
     }
-    const text =
-      accepted.shape === "object"
-        ? jsonList(kind, list).toString("utf8")
-        : shapedList(kind, list, accepted, exchange, this.#clock);
-    await this.#text(exchange, 200, text, accepted.format);
+    exchange.setHeader("content-type", MEDIA_TYPES[format]);
+    const response = exchange.response as import("node:http").ServerResponse;
+    if (exchange.method === "HEAD" || !acceptsGzip(exchange)) {
+      response.writeHead(200);
+      if (exchange.method === "HEAD") response.end();
+      else await pipeline(chunks, response);
+      return;
+    }
+    exchange.setHeader("content-encoding", "gzip");
+    exchange.setHeader("vary", "Accept-Encoding");
+    response.writeHead(200);
+    await pipeline(chunks, createGzip({ level: constants.Z_BEST_SPEED }), response);
   }
 
   async error(exchange: Exchange, error: StatusError, format: Format): Promise<void> {
@@ -103,19 +127,6 @@ export class Answers {
     }
     await this.bytes(exchange, code, MEDIA_TYPES.json, Buffer.from(wantsPretty(exchange) ? pretty(json) : json));
   }
-
-  #protobufList(kind: ServedKind, list: ListAnswer): Uint8Array {
-    const { definition } = kind;
-    if (definition.listSchema === undefined) throw new Error(`${definition.kind} has no list`);
-    const items = list.items.map((item) => item.object(kind));
-    const object = { metadata: listMeta(list), items };
-    return this.#codec.encodeEnvelope(
-      apiVersionOf(definition),
-      `${definition.kind}List`,
-      definition.listSchema,
-      object,
-    );
-  }
 }
 
 function acceptsGzip(exchange: Exchange): boolean {
@@ -133,37 +144,10 @@ function pretty(json: string): string {
   return JSON.stringify(JSON.parse(json), undefined, 2);
 }
 
-interface ListMeta {
-  readonly resourceVersion: string;
-  readonly continue?: string;
-  readonly remainingItemCount?: number;
-}
-
-function listMeta(list: ListAnswer): ListMeta {
-  return {
-    resourceVersion: String(list.revision),
-    ...(list.continue === "" ? {} : { continue: list.continue }),
-    ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
-  };
-}
-
-const COMMA = Buffer.from(",");
-const OPEN = Buffer.from("{");
-const CLOSE = Buffer.from("]}");
-
-/** The items' own bytes, put together; items of a list have no kind and apiVersion of their own. */
-function jsonList(kind: ServedKind, list: ListAnswer): Buffer {
-  const { definition } = kind;
-  const apiVersion = apiVersionOf(definition);
-  const head = { kind: `${definition.kind}List`, apiVersion, metadata: listMeta(list) };
-  const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  const typeMetaBytes = Buffer.byteLength(`{"kind":"${definition.kind}","apiVersion":"${apiVersion}",`);
-  for (const [index, item] of list.items.entries()) {
-    if (index > 0) chunks.push(COMMA);
-    chunks.push(OPEN, item.json(kind).subarray(typeMetaBytes));
-  }
-  chunks.push(CLOSE);
-  return Buffer.concat(chunks);
+async function whole(chunks: AsyncGenerator<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return all.length === 1 ? Buffer.from(all[0]!.buffer, all[0]!.byteOffset, all[0]!.length) : Buffer.concat(all);
 }
 
 function shapedObject(
