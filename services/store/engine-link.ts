@@ -3,12 +3,19 @@ import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Engine } from "./engine/engine.ts";
 import { EngineLoop } from "./engine/engine-loop.ts";
-import type { EngineCall, EngineOpening, EngineOptions, EngineOutput, WorkerMessage } from "./engine/protocol.ts";
+import type {
+  EngineCall,
+  EngineFailure,
+  EngineOpening,
+  EngineOptions,
+  EngineOutput,
+  WorkerMessage,
+} from "./engine/protocol.ts";
 
 export interface EngineLinkEvents {
   output(output: EngineOutput): void;
   /** The engine is gone; what was asked and not answered may or may not have happened. */
-  fatal(message: string): void;
+  fatal(failure: EngineFailure): void;
 }
 
 /** The way to the engine, wherever it runs. */
@@ -29,14 +36,15 @@ export function startEngineThread(options: EngineOptions, events: EngineLinkEven
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   return new Promise((resolve, reject) => {
     let open = false;
-    const fail = (message: string) => {
-      if (open) events.fatal(message);
-      else reject(new Error(message));
+    const fail = (failure: EngineFailure) => {
+      if (open) events.fatal(failure);
+      else reject(new Error(failure.message));
     };
-    worker.on("error", (error) => fail(String(error)));
-    worker.on("messageerror", (error) => fail(String(error)));
+    const broken = (reason: unknown) => fail({ message: String(reason), corrupt: false });
+    worker.on("error", broken);
+    worker.on("messageerror", broken);
     worker.on("exit", (code) => {
-      if (code !== 0) fail(`the store's thread ended with ${code}`);
+      if (code !== 0) broken(`the store's thread ended with ${code}`);
     });
     worker.on("message", (message: WorkerMessage) => {
       switch (message.type) {
@@ -55,7 +63,7 @@ export function startEngineThread(options: EngineOptions, events: EngineLinkEven
           events.output(message.output);
           break;
         case "fatal":
-          fail(message.message);
+          fail(message.failure);
           break;
       }
     });

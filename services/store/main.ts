@@ -18,6 +18,7 @@ export interface StoreRoleOptions extends StoreServerOptions {
 
 /** What the process ends with when the store can no longer promise anything (invariant 8). */
 const FATAL_EXIT_CODE = 70;
+const FATAL_DELAY_MS = 50;
 
 /** The store and its server, as one thing to start and stop. */
 class StoreRole implements Startable {
@@ -37,7 +38,8 @@ class StoreRole implements Startable {
       clock: realClock,
       random: realRandom,
       log: this.#log,
-      onFatal: () => process.exit(FATAL_EXIT_CODE),
+      // Long enough for those who wait to be told.
+      onFatal: () => realClock.after(FATAL_DELAY_MS, () => process.exit(FATAL_EXIT_CODE)),
     });
     this.#server = new StoreServer({ store: this.#store, log: this.#log }, this.#options);
     try {

@@ -1,5 +1,5 @@
 import type { Random } from "../../lib/core/random.ts";
-import type { EngineOptions, EngineOutput } from "./engine/protocol.ts";
+import type { EngineFailure, EngineOptions, EngineOutput } from "./engine/protocol.ts";
 import { type EngineLink, startEngineHere, startEngineThread } from "./engine-link.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { DEFAULT_MIN_FREE_DISK_BYTES, DEFAULT_QUOTA_BYTES, type OpenStoreOptions } from "./store-options.ts";
@@ -20,7 +20,7 @@ export async function openStore(options: OpenStoreOptions): Promise<SqliteStore>
   let store: SqliteStore | undefined;
   const events = {
     output: (output: EngineOutput) => store?.take(output),
-    fatal: (message: string) => store?.fail(message),
+    fatal: (failure: EngineFailure) => store?.fail(failure),
   };
   const link: EngineLink =
     options.dataDir === undefined

@@ -15,6 +15,7 @@ import {
 import { AutoCompactor } from "./auto-compactor.ts";
 import type {
   EngineCall,
+  EngineFailure,
   EngineOutput,
   EngineRange,
   EngineState,
@@ -27,7 +28,7 @@ import type { EngineLink } from "./engine-link.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { isPageable, pagedRange } from "./paged-range.ts";
 import { type Snapshot, snapshotOf } from "./snapshot.ts";
-import { leaseNotFound, leaseTtlTooLarge, stopped } from "./store-errors.ts";
+import { dataLoss, leaseNotFound, leaseTtlTooLarge, stopped } from "./store-errors.ts";
 import { DEFAULT_QUOTA_BYTES, type OpenStoreOptions } from "./store-options.ts";
 import { WatchHub } from "./watch-hub.ts";
 
@@ -216,12 +217,12 @@ export class SqliteStore implements Store {
   }
 
   /** The engine is gone (invariant 8): whoever waits is told that the outcome is unknown, and the owner ends. */
-  fail(message: string): void {
+  fail({ message, corrupt }: EngineFailure): void {
     if (this.#phase === "failed") return;
     this.#phase = "failed";
     this.#options.log.error("The store failed and stops", { reason: message });
     this.#stopTimers();
-    for (const pending of this.#pending.values()) pending.reject(stopped());
+    for (const pending of this.#pending.values()) pending.reject(corrupt ? dataLoss() : stopped());
     this.#pending.clear();
     this.#hub.close();
     this.#options.onFatal(message);

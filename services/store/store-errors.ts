@@ -17,3 +17,4 @@ export const leaseNotFound = () => new StoreError("NOT_FOUND", "etcdserver: requ
 export const leaseExists = () => new StoreError("FAILED_PRECONDITION", "etcdserver: lease already exists");
 export const leaseTtlTooLarge = () => new StoreError("OUT_OF_RANGE", "etcdserver: too large lease TTL");
 export const stopped = () => new StoreError("UNAVAILABLE", "etcdserver: server stopped");
+export const dataLoss = () => new StoreError("DATA_LOSS", "etcdserver: corrupt cluster");

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import type { IndexEntry } from "./key-index.ts";
 import type { StoredLease, StoreIdentity } from "./protocol.ts";
 
@@ -22,6 +23,7 @@ const SCHEMA = `
     created INTEGER NOT NULL,
     version INTEGER NOT NULL,
     lease TEXT,
+    sum INTEGER NOT NULL,
     key BLOB NOT NULL,
     value BLOB
   );
@@ -39,6 +41,21 @@ export interface EventRow {
   readonly lease: string | null;
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
+}
+
+/** As it is stored: with the check sum of all of it. */
+export type StoredRow = EventRow & { readonly sum: number };
+
+const NO_BYTES = new Uint8Array(0);
+
+function sumOf(row: EventRow): number {
+  const head = `${row.id},${row.mod},${row.created},${row.version},${row.lease ?? ""}`;
+  return crc32(row.value ?? NO_BYTES, crc32(row.key, crc32(head)));
+}
+
+/** A row is not what was written (a bit has flipped on the disk): nothing of the store can be trusted any more. */
+export class CorruptError extends Error {
+  override readonly name = "CorruptError";
 }
 
 /** The data directory cannot be used, and why, in words for a person. */
@@ -59,9 +76,9 @@ export class Database {
   constructor(dataDir: string | undefined, identityIfNew: StoreIdentity) {
     this.sqlite = open(dataDir, identityIfNew);
     this.#insert = this.sqlite.prepare(
-      "INSERT INTO event (id, mod, created, version, lease, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO event (id, mod, created, version, lease, sum, key, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     );
-    this.#value = this.sqlite.prepare("SELECT value FROM event WHERE id = ?");
+    this.#value = this.sqlite.prepare("SELECT sum, value FROM event WHERE id = ?");
     this.#row = this.sqlite.prepare("SELECT * FROM event WHERE id = ?");
     this.#pageCount = this.sqlite.prepare("PRAGMA page_count");
     this.#freeCount = this.sqlite.prepare("PRAGMA freelist_count");
@@ -78,15 +95,27 @@ export class Database {
   }
 
   insert(row: EventRow): void {
-    this.#insert.run(row.id, row.mod, row.created, row.version, row.lease, row.key, row.value);
+    const { id, mod, created, version, lease, key, value } = row;
+    this.#insert.run(id, mod, created, version, lease, sumOf(row), key, value);
   }
 
-  value(id: number): Uint8Array {
-    return (this.#value.get(id) as { value: Uint8Array }).value;
+  /** The value of the version that an index entry points to, checked against everything that is known of it. */
+  value(entry: IndexEntry, key: Uint8Array): Uint8Array {
+    const row = this.#value.get(entry.id) as { sum: number; value: Uint8Array } | undefined;
+    const { id, modRevision: mod, createRevision: created, version } = entry;
+    const lease = entry.lease === 0n ? null : String(entry.lease);
+    return this.checked({ id, mod, created, version, lease, key, value: row?.value ?? null, sum: row?.sum ?? -1 })
+      .value!;
   }
 
   row(id: number): EventRow {
-    return this.#row.get(id) as unknown as EventRow;
+    return this.checked(this.#row.get(id) as unknown as StoredRow);
+  }
+
+  /** The row itself, when it is what was written. */
+  checked(row: StoredRow): EventRow {
+    if (row.sum !== sumOf(row)) throw new CorruptError(`row ${row.id} of ${DATABASE_FILE} is damaged`);
+    return row;
   }
 
   sizeBytes(): number {

@@ -1,11 +1,12 @@
 import { backup } from "node:sqlite";
+import { CorruptError } from "./database.ts";
 import type { Engine } from "./engine.ts";
-import type { EngineCall, EngineOutput } from "./protocol.ts";
+import type { EngineCall, EngineFailure, EngineOutput } from "./protocol.ts";
 
 export interface EngineLoopEvents {
   output(output: EngineOutput): void;
   /** A commit whose outcome nobody knows: no further call is taken. */
-  fatal(message: string): void;
+  fatal(failure: EngineFailure): void;
   closed(): void;
 }
 
@@ -117,7 +118,16 @@ export class EngineLoop {
       work();
     } catch (error) {
       this.#ended = true;
-      this.#events.fatal(error instanceof Error ? error.message : String(error));
+      this.#events.fatal({
+        message: error instanceof Error ? error.message : String(error),
+        corrupt: error instanceof CorruptError || isSqliteCorrupt(error),
+      });
     }
   }
+}
+
+/** SQLITE_CORRUPT, in any of its extended forms. */
+function isSqliteCorrupt(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { errcode?: number }).errcode : undefined;
+  return code !== undefined && (code & 0xff) === 11;
 }

@@ -1,6 +1,6 @@
 import type { StoreEvent } from "../../../lib/store/store.ts";
 import { inRange, keyText } from "./bytes.ts";
-import type { EventRow } from "./database.ts";
+import type { EventRow, StoredRow } from "./database.ts";
 import type { HistoryAnswer, HistoryRequest, Transaction } from "./protocol.ts";
 import { rowKeyValue, type State, tombstone } from "./state.ts";
 
@@ -42,7 +42,7 @@ export function history(state: State, request: HistoryRequest): HistoryAnswer {
     if (events.length > 0) transactions.push({ revision, events });
     events = [];
   };
-  for (const row of rows.iterate(idAtRevision(state, request.fromRevision - 1)) as unknown as Iterable<EventRow>) {
+  for (const row of rows.iterate(idAtRevision(state, request.fromRevision - 1)) as unknown as Iterable<StoredRow>) {
     if (row.mod !== revision) {
       finish();
       revision = row.mod;
@@ -52,7 +52,7 @@ export function history(state: State, request: HistoryRequest): HistoryAnswer {
     }
     rowCount++;
     if (!inRange(keyText(row.key), request.range)) continue;
-    const event = toEvent(state, row, request.prevKv);
+    const event = toEvent(state, state.db.checked(row), request.prevKv);
     events.push(event);
     eventCount++;
     byteCount += event.kv.key.length + event.kv.value.length + (event.prevKv?.value.length ?? 0);
@@ -73,6 +73,6 @@ function toEvent(state: State, row: EventRow, withPrevious: boolean): StoreEvent
 function previousRow(state: State, row: EventRow): EventRow | undefined {
   const found = state.db
     .statement("SELECT * FROM event WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1")
-    .get(row.key, row.id) as unknown as EventRow | undefined;
-  return found === undefined || found.version === 0 ? undefined : found;
+    .get(row.key, row.id) as unknown as StoredRow | undefined;
+  return found === undefined || found.version === 0 ? undefined : state.db.checked(found);
 }

@@ -107,9 +107,15 @@ export interface EngineOptions {
   readonly failpoint: string | undefined;
 }
 
+/** Why the engine has ended. `corrupt`: what is stored is not what was written. */
+export interface EngineFailure {
+  readonly message: string;
+  readonly corrupt: boolean;
+}
+
 /** From the worker to its owner. */
 export type WorkerMessage =
   | { readonly type: "opened"; readonly opening: EngineOpening }
   | { readonly type: "refused"; readonly message: string }
   | { readonly type: "output"; readonly output: EngineOutput }
-  | { readonly type: "fatal"; readonly message: string };
+  | { readonly type: "fatal"; readonly failure: EngineFailure };

@@ -99,7 +99,8 @@ export class State {
 
   /** The version that an index entry points to. */
   read(entry: IndexEntry, keysOnly = false): KeyValue {
-    return keyValue(keyBytes(entry.key), keysOnly ? NO_BYTES : this.db.value(entry.id), entry);
+    const key = keyBytes(entry.key);
+    return keyValue(key, keysOnly ? NO_BYTES : this.db.value(entry, key), entry);
   }
 
   /** Everything since the last call is durable. */

@@ -101,7 +101,7 @@ export class TransactionRun {
     const text = keyText(op.key);
     const before = this.#state.index.get(text);
     const previous = before && (op.prevKv || this.#options.keepPrevious) ? this.#state.read(before) : undefined;
-    const value = op.ignoreValue ? this.#state.db.value(before!.id) : op.value;
+    const value = op.ignoreValue ? this.#state.read(before!).value : op.value;
     const lease = op.ignoreLease ? before!.lease : (op.lease ?? 0n);
     const event = this.#state.put(op.key, text, value, lease, this.#revision);
     this.#publish(event, previous);
@@ -157,7 +157,7 @@ function holds(state: State, condition: Compare): boolean {
   }
   return entries.every((entry) => {
     if (condition.target === "value") {
-      return matches(Buffer.compare(state.db.value(entry.id), condition.value), 0, condition.result);
+      return matches(Buffer.compare(state.read(entry).value, condition.value), 0, condition.result);
     }
     return matches(numberOf(entry, condition.target), condition.value, condition.result);
   });

@@ -15,7 +15,7 @@ function run(port: MessagePort, options: EngineOptions): void {
   }
   const loop = new EngineLoop(engine, {
     output: (output) => send({ type: "output", output }),
-    fatal: (message) => send({ type: "fatal", message }),
+    fatal: (failure) => send({ type: "fatal", failure }),
     closed: () => port.close(),
   });
   port.on("message", (calls: EngineCall[]) => {
