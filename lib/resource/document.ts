@@ -7,8 +7,8 @@ export interface Document {
 }
 
 /** Hashing is pure: the same text always gives the same document. */
-export function documentOf(text: string): Document {
-  const body = Buffer.from(text);
+export function documentOf(text: string | Uint8Array): Document {
+  const body = typeof text === "string" ? Buffer.from(text) : text;
   return { body, etag: `"${hashOf(body)}"` };
 }
 
@@ -22,7 +22,7 @@ export class DocumentCache {
   readonly #documents = new Map<string, Document>();
   #generation = -1;
 
-  get(key: string, generation: number, make: () => string): Document {
+  get(key: string, generation: number, make: () => string | Uint8Array): Document {
     if (generation !== this.#generation) {
       this.#documents.clear();
       this.#generation = generation;

@@ -1,4 +1,5 @@
 import { type Document, DocumentCache, hashOf } from "../document.ts";
+import type { JsonObject } from "../json-value.ts";
 import type { ResourceDefinition } from "../kind.ts";
 import type { GroupVersionName, Registry } from "../registry.ts";
 import type { MessageSchema } from "../schema.ts";
@@ -7,6 +8,7 @@ import { KindIndex } from "./kind-index.ts";
 import { type Operation, pathItemsOf } from "./operations.ts";
 import { type OperationMessages, pathObject } from "./path-object.ts";
 import { type Dialect, messageSchemaObject, reachableMessages } from "./schema-object.ts";
+import { encodeV2Protobuf } from "./v2-protobuf.ts";
 
 export interface OpenApiOptions {
   /** Version of the server, as documents show it. */
@@ -66,7 +68,14 @@ export class OpenApi {
     });
   }
 
-  #document(key: string, make: () => string): Document {
+  /** The same as `v2` in its protobuf form, which is what client-go asks for. */
+  v2Protobuf(): Document {
+    return this.#document("v2 protobuf", () =>
+      encodeV2Protobuf(JSON.parse(Buffer.from(this.v2().body).toString()) as JsonObject),
+    );
+  }
+
+  #document(key: string, make: () => string | Uint8Array): Document {
     this.#kindIndex();
     return this.#cache.get(key, this.#generation(), make);
   }

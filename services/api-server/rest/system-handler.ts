@@ -3,6 +3,7 @@ import { notAcceptable, pageNotFound } from "../../../lib/core/status-error.ts";
 import type { Discovery } from "../../../lib/resource/discovery/discovery.ts";
 import type { Document } from "../../../lib/resource/document.ts";
 import type { OpenApi } from "../../../lib/resource/openapi/openapi.ts";
+import { acceptsV2Protobuf, V2_PROTOBUF_TYPE } from "../../../lib/resource/openapi/v2-protobuf.ts";
 import type { AuthorizerList } from "../auth/authorizer.ts";
 import type { Identity } from "../core/request.ts";
 import type { Answers } from "./answers.ts";
@@ -76,9 +77,11 @@ export class SystemHandler {
   async #document(exchange: Exchange, path: string): Promise<void> {
     const accept = exchange.headers.accept ?? "";
     if (path.startsWith("/openapi/")) await this.#openApiReady();
-    const document = this.#components.discovery.answer(path, accept) ?? this.#openApi(path);
+    const document = this.#components.discovery.answer(path, accept) ?? this.#openApi(path, accept);
     if (document === undefined) throw pageNotFound();
-    if (accept !== "" && !/(application|\*)\/(json|\*)/.test(accept)) throw notAcceptable(["application/json"]);
+    const isJson = document.contentType !== V2_PROTOBUF_TYPE;
+    if (isJson && accept !== "" && !/(application|\*)\/(json|\*)/.test(accept))
+      throw notAcceptable(["application/json"]);
     exchange.setHeader("vary", "Accept");
     exchange.setHeader("etag", document.etag);
     const asked = exchange.query.get("hash") ?? "";
@@ -98,8 +101,12 @@ export class SystemHandler {
     return this.#preparing;
   }
 
-  #openApi(path: string): (Document & { readonly contentType: string }) | undefined {
-    const document = openApiDocument(this.#components.openApi, path);
+  #openApi(path: string, accept: string): (Document & { readonly contentType: string }) | undefined {
+    const { openApi } = this.#components;
+    if (path === "/openapi/v2" && acceptsV2Protobuf(accept)) {
+      return { ...openApi.v2Protobuf(), contentType: V2_PROTOBUF_TYPE };
+    }
+    const document = openApiDocument(openApi, path);
     return document === undefined ? undefined : { ...document, contentType: "application/json" };
   }
 
