@@ -38,7 +38,7 @@ const yaml = (body: Uint8Array | string): string => refusal(() => codec.decodeYa
 const wire = (bytes: readonly number[] | Uint8Array): string =>
   refusal(() => codec.decodeProtobuf(pod, Uint8Array.from(bytes)));
 
-describe("RELIABILITY §4, REST shape", () => {
+describe("RELIABILITY §4, REST shape", { timeout: 60_000 }, () => {
   test.each([
     "",
     " ",
@@ -100,7 +100,7 @@ describe("RELIABILITY §4, REST shape", () => {
     expect(json(nested(100))).toBe("nested deeper than 100 levels");
     expect(json(nested(1_000_000))).toBe("nested deeper than 100 levels");
     expect(yaml(`x: ${"[".repeat(101)}${"]".repeat(101)}`)).toBe("nested deeper than 100 levels");
-    expect(yaml(`x: ${"[".repeat(20_000)}`)).toMatch(/^invalid YAML/);
+    expect(yaml(`x: ${"[".repeat(10_000)}`)).toMatch(/^invalid YAML/);
     let value: unknown = 1;
     for (let depth = 0; depth < 200; depth++) {
       value = { value };
@@ -115,7 +115,7 @@ describe("RELIABILITY §4, REST shape", () => {
   });
 });
 
-describe("RELIABILITY §4, REST fields", () => {
+describe("RELIABILITY §4, REST fields", { timeout: 60_000 }, () => {
   test.each([
     ['{"spec":{"hostNetwork":"true"}}', "spec.hostNetwork: cannot unmarshal string into a field of type bool"],
     ['{"spec":{"priority":"1"}}', "spec.priority: cannot unmarshal string into a field of type int32"],
@@ -184,6 +184,8 @@ describe("RELIABILITY §4, REST fields", () => {
     expect(yaml(`a: &a [${"1,".repeat(50_000)}]\nb: [*a,*a,*a]`)).toBe("invalid YAML: aliases expand to too much");
     expect(yaml("a: &a [*a]")).toBe("nested deeper than 100 levels");
     expect(yaml("a: *b")).toMatch(/^invalid YAML/);
+    expect(codec.decodeYaml(pod, '{"metadata": {"name": "a"}}').object).toEqual({ metadata: { name: "a" } });
+    expect(codec.decodeYaml(pod, "{metadata: {name: yes it is}}").object).toEqual({ metadata: { name: "yes it is" } });
     expect(yaml("? [a]\n: b")).toBe("invalid YAML: a key is not a scalar");
   });
 });
@@ -273,7 +275,7 @@ describe("RELIABILITY §4, gRPC API", () => {
   });
 });
 
-describe("whatever comes", () => {
+describe("whatever comes", { timeout: 60_000 }, () => {
   const settings = { numRuns: 300 };
   const onlyDecodeErrors = (decode: () => unknown): void => {
     try {

@@ -54,7 +54,7 @@ function readPairs(): Pair[] {
   );
 }
 
-describe.skipIf(!isHere)("objects that upstream encoded", () => {
+describe.skipIf(!isHere)("objects that upstream encoded", { timeout: 60_000 }, () => {
   const registry = loadRegistry(kindDescriptors);
   const packages = packagesByAlias(tables);
   const schemas = loadTableSchemas(tables);

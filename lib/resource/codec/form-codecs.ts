@@ -179,7 +179,7 @@ const quantity: ValueCodec<string> = {
       throw walk.wrongType("Quantity", value);
     }
     const text = String(number).trim();
-    return text === "" ? "0" : located(walk, () => canonicalQuantity(text));
+    return located(walk, () => canonicalQuantity(text));
   },
   writeJson: (value, out) => out.string(value),
   zero: () => "0",
@@ -191,7 +191,7 @@ const quantity: ValueCodec<string> = {
     });
   },
   read(reader, end) {
-    let text = "";
+    let text = "0";
     readFields(reader, end, (tag, stop) => {
       if (tag !== 0x0a) {
         return false;
@@ -199,7 +199,7 @@ const quantity: ValueCodec<string> = {
       text = reader.text(stop);
       return true;
     });
-    return text === "" ? "0" : located(reader, () => canonicalQuantity(text));
+    return located(reader, () => canonicalQuantity(text));
   },
 };
 
