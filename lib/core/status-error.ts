@@ -160,11 +160,6 @@ export function tooLargeResourceVersion(asked: string, current: string): StatusE
   });
 }
 
-export function serverTimeout(named: Named, operation: string, retryAfterSeconds: number): StatusError {
-  const message = `The ${operation} operation against ${qualified(named)} could not be completed at this time, please try again.`;
-  return new StatusError(500, "ServerTimeout", message, { ...detailsOf(named, operation), retryAfterSeconds });
-}
-
 export function serviceUnavailable(message: string, cause?: unknown): StatusError {
   return new StatusError(503, "ServiceUnavailable", message, undefined, cause === undefined ? undefined : { cause });
 }

@@ -38,7 +38,6 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       "@bufbuild/protobuf/wire",
       "@bufbuild/protobuf/reflect",
       "yaml",
-      "re2js",
       ...NODE_PURE,
     ],
     why: "pure, descriptor-driven",
@@ -82,7 +81,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   {
     folder: /^services\/[^/]+\//,
     ours: ["lib"],
-    packages: ["jose", "prom-client", "ws", "yaml", "node:*"],
+    packages: ["jose", "prom-client", "yaml", "node:*"],
     why: "a role imports lib, never another role",
   },
   { folder: /^node-agent\//, ours: ["lib"], packages: ["node:*"], why: "executes CNI plugins, imports none of them" },
