@@ -90,6 +90,8 @@ describe("kubectl 1.36 as it is", () => {
     const text = await api.kubectl.ok(["explain", "pod.spec.containers.image"]);
     expect(text).toMatch(/FIELD: image <string>/);
     expect(await api.kubectl.ok(["explain", "deployment", "--recursive"])).toContain("progressDeadlineSeconds");
+    const old = await api.kubectl.ok(["explain", "pod.spec", "--output=plaintext-openapiv2"]);
+    expect(old).toMatch(/nodeName\t<string>/);
   });
 
   test("patch in three ways, annotate, scale, set image", async () => {

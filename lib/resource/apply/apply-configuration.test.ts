@@ -239,6 +239,13 @@ describe("two managers", () => {
     });
   });
 
+  test("an item of which another owns a part stays, by its key", () => {
+    const created = apply(undefined, "me", object(pods(container("a"), container("b"))));
+    const changed = update(created, "you", object(pods(container("a", { image: "y" }), container("b"))));
+    const without = apply(changed, "me", object(pods(container("b"))));
+    expect(without.object).toHaveProperty("spec.template.spec.containers", [{ name: "a", image: "y" }, container("b")]);
+  });
+
   test("a write that changes nothing changes no record", () => {
     expect(update(first, "idle", first.object).managedFields).toEqual(first.managedFields);
   });

@@ -119,6 +119,13 @@ function compareBelow(
   }
 }
 
+/** An item that stays keeps what it is known by. */
+function withoutKeys(gone: FieldSet | undefined, shape: ListShape): FieldSet {
+  if (gone === undefined) return FieldSet.empty;
+  if (gone.isMember || shape.kind === "set") return gone;
+  return gone.recursiveDifference(FieldSet.of(...shape.keys.map((key) => [memberElement(key.name)])));
+}
+
 /** The value without what the set names; a list or object that loses its last part goes with it. Undefined: nothing is left. */
 export function withoutFields(value: JsonValue, gone: FieldSet, shape: Shape): JsonValue | undefined {
   if (gone.isMember) return undefined;
@@ -134,7 +141,7 @@ export function withoutFields(value: JsonValue, gone: FieldSet, shape: Shape): J
   if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(value)) {
     const below: Shape = shape.kind === "keyed-list" ? shape.items : { kind: "atomic" };
     const kept = value.flatMap((item) => {
-      const rest = withoutFields(item, gone.children.get(itemElement(item, shape)) ?? FieldSet.empty, below);
+      const rest = withoutFields(item, withoutKeys(gone.children.get(itemElement(item, shape)), shape), below);
       return rest === undefined ? [] : [rest];
     });
     return kept.length === 0 ? undefined : kept;
