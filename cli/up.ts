@@ -2,7 +2,7 @@ import { accessSync, constants, copyFileSync, existsSync, mkdirSync, statSync } 
 import type { Server } from "node:net";
 import path from "node:path";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
-import { enterCommand, LocalNetwork } from "../cluster/local-network.ts";
+import { enterCommand, LocalNetwork, RangeTakenError } from "../cluster/local-network.ts";
 import { planNetwork } from "../cluster/network-plan.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
@@ -27,6 +27,7 @@ import { chooseRuntime, type RuntimeName } from "./runtime-choice.ts";
 const DEFAULT_API_PORT = 6443;
 const NODES_MAX = 5_000;
 const ID_LENGTH = 5;
+const PLANS_MAX = 5;
 
 export const upCommand: Command = {
   summary: "starts a cluster, or says that it runs",
@@ -179,21 +180,11 @@ async function start(
   progress: Progress,
   io: CommandIo,
 ): Promise<number> {
-  let record = settled;
-  let prefix: string[] = [];
-  if (record.runtime === "containerd") {
-    const network = new LocalNetwork(runCommand);
-    const plan = record.network ?? planNetwork(record.id, await network.usedRanges());
-    record = { ...record, network: plan };
-    // Written before anything is made, so that `down` can take away what a start that was killed half-way left.
-    flags.dataDir.writeRecord(record);
-    const { commandsToRun } = await network.create(plan);
-    prefix = enterCommand(plan);
-    progress.done(`network ${plan.clusterCidr}`);
-    for (const command of commandsToRun) io.out(`  for pods to reach the outside, run: ${command}\n`);
-  } else {
-    flags.dataDir.writeRecord(record);
-  }
+  const { record, prefix } =
+    settled.runtime === "containerd"
+      ? await makeNetwork(flags.dataDir, settled, progress, io)
+      : { record: settled, prefix: [] };
+  flags.dataDir.writeRecord(record);
   const started = startProcess(flags.dataDir, listener, prefix, !flags.foreground);
   listener.close();
   const exit = new Promise<number>((resolve) => started.child.on("exit", (code) => resolve(code ?? 1)));
@@ -217,6 +208,31 @@ async function start(
     return 0;
   }
   return stay(flags.dataDir, record, exit);
+}
+
+/** The node's network on the machine, planned at the first start and kept. */
+async function makeNetwork(
+  dataDir: DataDir,
+  settled: ClusterRecord,
+  progress: Progress,
+  io: CommandIo,
+): Promise<{ record: ClusterRecord; prefix: string[] }> {
+  const network = new LocalNetwork(runCommand);
+  for (let attempt = 1; ; attempt++) {
+    const plan = settled.network ?? planNetwork(settled.id, await network.usedRanges());
+    // Written before anything is made, so that `down` can take away what a start that was killed half-way left.
+    dataDir.writeRecord({ ...settled, network: plan });
+    try {
+      const { commandsToRun } = await network.create(plan);
+      progress.done(`network ${plan.clusterCidr}`);
+      for (const command of commandsToRun) io.out(`  for pods to reach the outside, run: ${command}\n`);
+      return { record: { ...settled, network: plan }, prefix: enterCommand(plan) };
+    } catch (error) {
+      if (!(error instanceof RangeTakenError)) throw error;
+      // Another cluster that started at this moment was faster; ranges that are in use already cannot change.
+      if (settled.network !== undefined || attempt === PLANS_MAX) throw new UsageError(error.message, { cause: error });
+    }
+  }
 }
 
 /** Until interrupted or until the process ends by itself; then everything is taken away. */
