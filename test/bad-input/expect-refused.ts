@@ -18,7 +18,8 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** What an error may never tell: places in our source, a stack, names of the runtime's own errors. */
-const INTERNAL = /\bat .*[.:]\d+:\d+|\.ts\b|node:|node_modules|TypeError|RangeError|SQLITE|undefined|\[object /;
+export const INTERNAL =
+  /\\n\s+at |file:\/\/|\.ts:\d|node:|node_modules|TypeError|RangeError|SyntaxError|SQLITE|undefined|\[object /;
 
 interface Refusal {
   readonly kind: string;

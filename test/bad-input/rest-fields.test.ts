@@ -134,6 +134,11 @@ test("`__proto__`, `constructor` as map keys stored as plain data (null-prototyp
   const headers = { accept: "application/vnd.kubernetes.protobuf" };
   const inProtobuf = await api.send("GET", `${MAPS}/maps`, { headers });
   expect(inProtobuf.bytes.includes("__proto__")).toBe(true);
+  // Names that every object of the language has, where the server looks something up by what it was sent.
+  for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
+    const secret = JSON.stringify({ metadata: { generateName: "of-type-" }, type: name });
+    expect((await api.send("POST", "/api/v1/namespaces/default/secrets", { body: secret })).status).toBe(201);
+  }
   // Label keys have a form that these do not have, and the server has not become another one.
   const labelled = '{"metadata":{"name":"labels","labels":{"__proto__":"x"}}}';
   expectRefused(await api.send("POST", MAPS, { body: labelled }), 422, /metadata\.labels/);

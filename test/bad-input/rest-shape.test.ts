@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { configMaps } from "../../lib/gen/k8s/resources.ts";
 import { type ApiFixture, type HttpAnswer, type SendOptions, startApi } from "../api/api-fixture.ts";
 import { expectRefused } from "./expect-refused.ts";
-import { sendChunked, sendHttp2 } from "./send-other-ways.ts";
+import { Http2Sender, sendChunked } from "./send-other-ways.ts";
 
 const MAPS = "/api/v1/namespaces/default/configmaps";
 const PODS = "/api/v1/namespaces/default/pods";
@@ -126,8 +126,10 @@ describe("REST shape", () => {
     // Nothing declared: the limit is found while reading.
     expectRefused(await sendChunked(api, "POST", MAPS, body), 413);
     expectRefused(await sendChunked(api, "PATCH", `${MAPS}/here`, body, "application/merge-patch+json"), 413);
-    const http2 = { ":method": "POST", ":path": MAPS, "content-type": "application/json" };
-    expectRefused(await sendHttp2(api, http2, body), 413);
+    const http2 = new Http2Sender(api);
+    expectRefused(await http2.send("POST", MAPS, { body }), 413);
+    expectRefused(await http2.send("POST", MAPS, { body: "{" }), 400);
+    http2.close();
     const declared = { "content-length": String(2 ** 40), expect: "100-continue" };
     expectRefused(await api.send("POST", MAPS, { body: "{", headers: declared }), 413);
   });

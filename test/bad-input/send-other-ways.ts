@@ -1,7 +1,7 @@
-import { connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { ApiFixture, HttpAnswer } from "../api/api-fixture.ts";
+import type { ApiFixture, HttpAnswer, SendOptions } from "../api/api-fixture.ts";
 
 /** How to reach the fixture's port with the admin's certificate. */
 export function tlsOptions(api: ApiFixture, protocol: "h2" | "http/1.1" | undefined = undefined) {
@@ -46,16 +46,21 @@ export async function sendChunked(
   });
 }
 
-export async function sendHttp2(
-  api: ApiFixture,
-  headers: Readonly<Record<string, string>>,
-  body?: string | Uint8Array,
-): Promise<HttpAnswer> {
-  const session = connectHttp2(`https://127.0.0.1:${api.port}`, tlsOptions(api));
-  try {
+/** HTTP/2, all requests on one connection. */
+export class Http2Sender {
+  readonly #session: ClientHttp2Session;
+
+  constructor(api: ApiFixture) {
+    this.#session = connectHttp2(`https://127.0.0.1:${api.port}`, tlsOptions(api));
+    this.#session.on("error", () => {});
+  }
+
+  async send(method: string, path: string, options: Omit<SendOptions, "as"> = {}): Promise<HttpAnswer> {
+    const { body, headers = {} } = options;
+    const type = body === undefined ? {} : { "content-type": "application/json" };
     return await new Promise((resolve, reject) => {
-      session.on("error", reject);
-      const stream = session.request({ ":method": "GET", ...headers }, { endStream: body === undefined });
+      const sent = { ":method": method, ":path": path, ...type, ...headers };
+      const stream = this.#session.request(sent, { endStream: body === undefined });
       let answered: Record<string, string | string[] | undefined> = {};
       const chunks: Buffer[] = [];
       stream.on("response", (received) => {
@@ -64,10 +69,12 @@ export async function sendHttp2(
       stream.on("data", (chunk: Buffer) => chunks.push(chunk));
       stream.on("error", reject);
       stream.on("end", () => resolve(answerOf(Number(answered[":status"]), answered, Buffer.concat(chunks))));
-      if (body !== undefined) stream.end(body);
+      if (body !== undefined) stream.end(Buffer.from(body));
     });
-  } finally {
-    session.destroy();
+  }
+
+  close(): void {
+    this.#session.destroy();
   }
 }
 

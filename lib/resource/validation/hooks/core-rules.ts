@@ -54,12 +54,12 @@ export const configMapRules: KindRules<ConfigMap> = {
 };
 
 /** Keys that a Secret of a type must have. */
-const secretKeys: Readonly<Record<string, readonly string[]>> = {
-  "kubernetes.io/dockercfg": [".dockercfg"],
-  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
-  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
-  "kubernetes.io/tls": ["tls.crt", "tls.key"],
-};
+const secretKeys: ReadonlyMap<string, readonly string[]> = new Map([
+  ["kubernetes.io/dockercfg", [".dockercfg"]],
+  ["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
+  ["kubernetes.io/ssh-auth", ["ssh-privatekey"]],
+  ["kubernetes.io/tls", ["tls.crt", "tls.key"]],
+]);
 
 export const secretRules: KindRules<Secret> = {
   object(secret, violations) {
@@ -68,7 +68,7 @@ export const secretRules: KindRules<Secret> = {
     let sizeBytes = 0;
     for (const value of Object.values(data)) sizeBytes += base64SizeBytes(value);
     if (sizeBytes > DATA_LIMIT_BYTES) violations.tooLong(dataPath, DATA_LIMIT_BYTES);
-    for (const key of secretKeys[type] ?? []) {
+    for (const key of secretKeys.get(type) ?? []) {
       if (!Object.hasOwn(data, key)) violations.required(dataPath.key(key));
     }
     if (type.startsWith("kubernetes.io/dockerc")) checkDockerConfig(secret, violations);
@@ -88,7 +88,7 @@ export const secretRules: KindRules<Secret> = {
 };
 
 function checkDockerConfig({ data = {}, type = "" }: Secret, violations: Violations): void {
-  const key = secretKeys[type]?.[0] ?? "";
+  const key = secretKeys.get(type)?.[0] ?? "";
   const encoded = data[key];
   if (encoded === undefined) return;
   try {
