@@ -135,22 +135,18 @@ export class Placer {
     for (const score of this.scores) {
       const scoreOf = score.prepare(pod, this.table);
       if (scoreOf === undefined) continue;
-      let most = 0;
-      for (let index = 0; index < raw.length; index++) {
-        const value = scoreOf(feasible[index]!);
-        raw[index] = value;
-        if (value > most) most = value;
-      }
-      for (let index = 0; index < raw.length; index++) {
-        totals[index] = totals[index]! + score.weight * normalized(score, raw[index]!, most);
-      }
+      scoreOf(feasible, raw);
+      addNormalized(score, raw, totals);
     }
     return totals;
   }
 }
 
-function normalized(score: Score, value: number, most: number): number {
-  if (score.normalize === "none") return value;
-  const share = most === 0 ? 0 : value / most;
-  return (score.normalize === "most-best" ? share : 1 - share) * SCORE_MAX;
+function addNormalized({ normalize, weight }: Score, raw: Float64Array, totals: Float64Array): void {
+  let most = 0;
+  if (normalize !== "none") for (const value of raw) most = Math.max(most, value);
+  const scale = normalize === "none" ? weight : most === 0 ? 0 : (weight * SCORE_MAX) / most;
+  const base = normalize === "fewest-best" ? weight * SCORE_MAX : 0;
+  const sign = normalize === "fewest-best" ? -scale : scale;
+  for (let index = 0; index < raw.length; index++) totals[index] = totals[index]! + base + sign * raw[index]!;
 }

@@ -3,14 +3,19 @@ import type { PodInfo } from "./pod-info.ts";
 import { amountsOf } from "./pod-requests.ts";
 import { ResourceColumns } from "./resource-columns.ts";
 
+const ZONE = "topology.kubernetes.io/zone";
+
 /** One node as placement sees it. `row` is its place in the columns and stays while the entry lives. */
 export interface NodeEntry {
   readonly name: string;
   readonly row: number;
   /** Absent while only pods name this node. */
   node: Node | undefined;
+  /** A small number per zone; -1 while the node does not exist. */
+  zone: number;
+  /** Has taints PreferNoSchedule. */
+  isAvoided: boolean;
   readonly pods: Map<string, PodInfo>;
-  readonly podsByOwner: Map<string, number>;
 }
 
 /**
@@ -23,6 +28,9 @@ export class NodeTable {
   nodesGeneration = 0;
   private readonly entries = new Map<string, NodeEntry>();
   private readonly placed = new Map<string, { readonly info: PodInfo; readonly entry: NodeEntry; assumed: boolean }>();
+  private readonly owners = new Map<string, Map<NodeEntry, number>>();
+  private readonly zones = new Map<string, number>();
+  private avoidedCount = 0;
   private readonly freeRows: number[] = [];
   private rows = 0;
   private live: NodeEntry[] | undefined;
@@ -37,6 +45,20 @@ export class NodeTable {
     return this.entries.get(name);
   }
 
+  /** How many pods of this owner are where; nodes without any are left out. */
+  podsOfOwner(ownerUid: string): ReadonlyMap<NodeEntry, number> | undefined {
+    return this.owners.get(ownerUid);
+  }
+
+  get zoneCount(): number {
+    return this.zones.size;
+  }
+
+  /** Whether any node has a taint PreferNoSchedule. */
+  get hasAvoided(): boolean {
+    return this.avoidedCount > 0;
+  }
+
   /** Rows in use are below this number. */
   get rowCount(): number {
     return this.rows;
@@ -46,6 +68,8 @@ export class NodeTable {
     const entry = this.entryOf(node.metadata?.name ?? "");
     const before = entry.node;
     entry.node = node;
+    entry.zone = this.zoneOf(node.metadata?.labels?.[ZONE] ?? "");
+    this.setAvoided(entry, node.spec?.taints?.some((taint) => taint.effect === "PreferNoSchedule") ?? false);
     this.columns.setAllocatable(entry.row, amountsOf(node.status?.allocatable));
     if (before === undefined || placementText(before) !== placementText(node)) this.nodesChanged();
   }
@@ -54,6 +78,7 @@ export class NodeTable {
     const entry = this.entries.get(name);
     if (entry === undefined) return;
     entry.node = undefined;
+    this.setAvoided(entry, false);
     this.columns.setAllocatable(entry.row, new Map());
     this.dropIfEmpty(entry);
     this.nodesChanged();
@@ -89,9 +114,7 @@ export class NodeTable {
     const { info, entry } = placement;
     this.placed.delete(uid);
     entry.pods.delete(uid);
-    const alike = (entry.podsByOwner.get(info.ownerUid) ?? 1) - 1;
-    if (alike > 0) entry.podsByOwner.set(info.ownerUid, alike);
-    else entry.podsByOwner.delete(info.ownerUid);
+    this.countForOwner(info, entry, -1);
     this.columns.add(entry.row, info, -1);
     this.dropIfEmpty(entry);
   }
@@ -101,8 +124,29 @@ export class NodeTable {
     const entry = this.entryOf(nodeName);
     this.placed.set(info.uid, { info, entry, assumed });
     entry.pods.set(info.uid, info);
-    if (info.ownerUid !== "") entry.podsByOwner.set(info.ownerUid, (entry.podsByOwner.get(info.ownerUid) ?? 0) + 1);
+    this.countForOwner(info, entry, 1);
     this.columns.add(entry.row, info, 1);
+  }
+
+  private countForOwner({ ownerUid }: PodInfo, entry: NodeEntry, change: 1 | -1): void {
+    if (ownerUid === "") return;
+    const counts = this.owners.get(ownerUid) ?? new Map<NodeEntry, number>();
+    const count = (counts.get(entry) ?? 0) + change;
+    if (count > 0) counts.set(entry, count);
+    else counts.delete(entry);
+    if (counts.size > 0) this.owners.set(ownerUid, counts);
+    else this.owners.delete(ownerUid);
+  }
+
+  private setAvoided(entry: NodeEntry, isAvoided: boolean): void {
+    if (entry.isAvoided !== isAvoided) this.avoidedCount += isAvoided ? 1 : -1;
+    entry.isAvoided = isAvoided;
+  }
+
+  private zoneOf(name: string): number {
+    const zone = this.zones.get(name) ?? this.zones.size;
+    this.zones.set(name, zone);
+    return zone;
   }
 
   private entryOf(name: string): NodeEntry {
@@ -110,7 +154,14 @@ export class NodeTable {
     if (found !== undefined) return found;
     const row = this.freeRows.pop() ?? this.rows++;
     this.columns.reserve(row);
-    const entry: NodeEntry = { name, row, node: undefined, pods: new Map(), podsByOwner: new Map() };
+    const entry: NodeEntry = {
+      name,
+      row,
+      node: undefined,
+      zone: -1,
+      isAvoided: false,
+      pods: new Map(),
+    };
     this.entries.set(name, entry);
     return entry;
   }

@@ -30,12 +30,11 @@ export const nodeAffinityScore: Score = {
   prepare(pod) {
     const preferred = pod.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     if (preferred.length === 0) return undefined;
-    return (entry) => {
-      let sum = 0;
-      for (const { preference, weight = 0 } of preferred) {
-        if (preference !== undefined && matchesTerm(preference, entry)) sum += weight;
+    return (nodes, into) => {
+      for (const [index, entry] of nodes.entries()) {
+        const met = preferred.filter(({ preference }) => preference !== undefined && matchesTerm(preference, entry));
+        into[index] = met.reduce((sum, { weight = 0 }) => sum + weight, 0);
       }
-      return sum;
     };
   },
 };

@@ -13,8 +13,9 @@ export const nodeResourcesFit: Filter = {
     }));
     return ({ row }) => {
       let reasons = PASSES;
-      for (const { column, amount, reason } of wanted) {
-        if ((column.requested[row] ?? 0) + amount > (column.allocatable[row] ?? 0)) reasons = [...reasons, reason];
+      for (let index = 0; index < wanted.length; index++) {
+        const { column, amount, reason } = wanted[index]!;
+        if (column.requested[row]! + amount > column.allocatable[row]!) reasons = [...reasons, reason];
       }
       return reasons;
     };

@@ -6,11 +6,18 @@ export const leastAllocatedScore: Score = {
   weight: 1,
   normalize: "none",
   prepare(pod, { columns }) {
-    const { cpu, memory, scoringCpu, scoringMemory } = columns;
-    return ({ row }) => {
-      const freeCpu = freeShare(cpu.allocatable[row]!, scoringCpu.requested[row]! + pod.scoringCpuMilli);
-      const freeMemory = freeShare(memory.allocatable[row]!, scoringMemory.requested[row]! + pod.scoringMemoryBytes);
-      return ((freeCpu + freeMemory) / 2) * SCORE_MAX;
+    const { scoringCpuMilli, scoringMemoryBytes } = pod;
+    return (nodes, into) => {
+      const { allocatable: cpu } = columns.cpu;
+      const { allocatable: memory } = columns.memory;
+      const { requested: usedCpu } = columns.scoringCpu;
+      const { requested: usedMemory } = columns.scoringMemory;
+      for (let index = 0; index < nodes.length; index++) {
+        const { row } = nodes[index]!;
+        const freeCpu = freeShare(cpu[row]!, usedCpu[row]! + scoringCpuMilli);
+        const freeMemory = freeShare(memory[row]!, usedMemory[row]! + scoringMemoryBytes);
+        into[index] = ((freeCpu + freeMemory) / 2) * SCORE_MAX;
+      }
     };
   },
 };
@@ -21,15 +28,19 @@ export const balancedAllocationScore: Score = {
   weight: 1,
   normalize: "none",
   prepare(pod, { columns }) {
-    const { cpu, memory } = columns;
-    const asked = new Map(pod.requests);
-    const cpuMilli = asked.get("cpu") ?? 0;
-    const memoryBytes = asked.get("memory") ?? 0;
+    const amountOf = (resource: string) => pod.requests.find(([name]) => name === resource)?.[1] ?? 0;
+    const cpuMilli = amountOf("cpu");
+    const memoryBytes = amountOf("memory");
     if (cpuMilli === 0 && memoryBytes === 0) return undefined;
-    return ({ row }) => {
-      const cpuShare = 1 - freeShare(cpu.allocatable[row]!, cpu.requested[row]! + cpuMilli);
-      const memoryShare = 1 - freeShare(memory.allocatable[row]!, memory.requested[row]! + memoryBytes);
-      return (1 - Math.abs(cpuShare - memoryShare) / 2) * SCORE_MAX;
+    return (nodes, into) => {
+      const { allocatable: cpu, requested: usedCpu } = columns.cpu;
+      const { allocatable: memory, requested: usedMemory } = columns.memory;
+      for (let index = 0; index < nodes.length; index++) {
+        const { row } = nodes[index]!;
+        const freeCpu = freeShare(cpu[row]!, usedCpu[row]! + cpuMilli);
+        const freeMemory = freeShare(memory[row]!, usedMemory[row]! + memoryBytes);
+        into[index] = (1 - Math.abs(freeCpu - freeMemory) / 2) * SCORE_MAX;
+      }
     };
   },
 };

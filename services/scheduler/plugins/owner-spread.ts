@@ -1,7 +1,4 @@
-import type { NodeEntry } from "../nodes/node-table.ts";
 import type { Score } from "./score.ts";
-
-const ZONE = "topology.kubernetes.io/zone";
 
 /**
  * Pods of one owner go to nodes, and to zones, that have fewest of them. A zone counts half as much as a node, so that
@@ -14,19 +11,19 @@ export const ownerSpreadScore: Score = {
   prepare(pod, table) {
     const owner = pod.ownerUid;
     if (owner === "") return undefined;
-    const byZone = new Map<string, number>();
-    let any = false;
-    for (const entry of table.nodes()) {
-      const alike = entry.podsByOwner.get(owner) ?? 0;
-      if (alike === 0) continue;
-      any = true;
-      byZone.set(zoneOf(entry), (byZone.get(zoneOf(entry)) ?? 0) + alike);
+    const counts = table.podsOfOwner(owner);
+    if (counts === undefined) return undefined;
+    const byRow = new Float64Array(table.rowCount);
+    const byZone = new Float64Array(table.zoneCount);
+    for (const [entry, count] of counts) {
+      byRow[entry.row] = count;
+      byZone[entry.zone]! += count / 2;
     }
-    if (!any) return undefined;
-    return (entry) => (entry.podsByOwner.get(owner) ?? 0) + (byZone.get(zoneOf(entry)) ?? 0) / 2;
+    return (nodes, into) => {
+      for (let index = 0; index < nodes.length; index++) {
+        const { row, zone } = nodes[index]!;
+        into[index] = byRow[row]! + byZone[zone]!;
+      }
+    };
   },
 };
-
-function zoneOf(entry: NodeEntry): string {
-  return entry.node?.metadata?.labels?.[ZONE] ?? "";
-}

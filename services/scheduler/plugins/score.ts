@@ -1,9 +1,10 @@
 import type { NodeEntry, NodeTable } from "../nodes/node-table.ts";
 import type { PodInfo } from "../nodes/pod-info.ts";
 
-export type NodeScore = (node: NodeEntry) => number;
+/** Writes one number per node, in the order of the nodes. */
+export type NodeScores = (nodes: readonly NodeEntry[], into: Float64Array) => void;
 
-/** How well a node suits a pod that it can take. After normalizing, 0 to 100. */
+/** How well nodes suit a pod that they can take. After normalizing, 0 to 100. */
 export interface Score {
   /** Upstream's name of the plugin where there is one. */
   readonly name: string;
@@ -11,7 +12,7 @@ export interface Score {
   /** "none": already 0 to 100; else scaled over the nodes in question, the largest number best or worst. */
   readonly normalize: "none" | "most-best" | "fewest-best";
   /** Undefined when all nodes are equal for this pod. */
-  prepare(pod: PodInfo, table: NodeTable): NodeScore | undefined;
+  prepare(pod: PodInfo, table: NodeTable): NodeScores | undefined;
 }
 
 export const SCORE_MAX = 100;

@@ -28,11 +28,15 @@ export const taintTolerationScore: Score = {
   name: "TaintToleration",
   weight: 3,
   normalize: "fewest-best",
-  prepare(pod) {
+  prepare(pod, table) {
+    if (!table.hasAvoided) return undefined;
     const tolerations = (pod.pod.spec?.tolerations ?? []).filter(
       ({ effect = "" }) => effect === "" || effect === "PreferNoSchedule",
     );
-    return (entry) =>
-      taintsOf(entry).filter((taint) => taint.effect === "PreferNoSchedule" && !isTolerated(taint, tolerations)).length;
+    const avoids = (taint: Taint) => taint.effect === "PreferNoSchedule" && !isTolerated(taint, tolerations);
+    return (nodes, into) => {
+      for (const [index, entry] of nodes.entries())
+        into[index] = entry.isAvoided ? taintsOf(entry).filter(avoids).length : 0;
+    };
   },
 };
