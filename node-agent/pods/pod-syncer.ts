@@ -1,4 +1,3 @@
-import type { Clock } from "../../lib/core/clock.ts";
 import type { Container, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import type { PodEvents } from "../events/pod-events.ts";
 import type { Prober } from "../probes/prober.ts";
@@ -21,7 +20,6 @@ import type { StatusWriter } from "./status-writer.ts";
 export interface SyncerComponents {
   readonly source: PodSource;
   readonly runtime: Runtime;
-  readonly clock: Clock;
   readonly volumes: Volumes;
   readonly observer: PodObserver;
   readonly statuses: StatusWriter;

@@ -1,7 +1,10 @@
 import { request } from "node:http";
 import { request as requestTls } from "node:https";
 import { connect } from "node:net";
-import type { Container, HTTPGetAction, Probe } from "../../lib/gen/k8s/core/v1.ts";
+import { HealthCheckResponse_ServingStatus, HealthDefinition } from "../../lib/gen/grpc/health/v1/health.ts";
+import type { Container, GRPCAction, HTTPGetAction, Probe } from "../../lib/gen/k8s/core/v1.ts";
+import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
+import { RpcError } from "../../lib/transport/rpc-error.ts";
 import { portNumber } from "../pods/life-cycle-hook.ts";
 import { type ContainerState, type Runtime, RuntimeError } from "../runtime/runtime.ts";
 
@@ -42,6 +45,7 @@ export class HostProbeRunner implements ProbeRunner {
       const port = portNumber(target.container, probe.tcpSocket.port);
       return await tcpProbe(probe.tcpSocket.host ?? target.podIp, port, timeoutSeconds * 1_000);
     }
+    if (probe.grpc !== undefined) return await grpcProbe(probe.grpc, target.podIp, timeoutSeconds * 1_000);
     return { result: "unknown", output: "this kind of probe is not supported by this node" };
   }
 }
@@ -98,6 +102,22 @@ function httpProbe(action: HTTPGetAction, target: ProbeTarget, timeoutMs: number
     call.on("error", fail);
     call.end();
   });
+}
+
+/** KEP-2727: the standard health service, without TLS. */
+async function grpcProbe(action: GRPCAction, podIp: string, timeoutMs: number): Promise<ProbeAnswer> {
+  const channel = new GrpcChannel({ target: `${podIp}:${action.port}` });
+  try {
+    const { status } = await channel.client(HealthDefinition).check({ service: action.service ?? "" }, { timeoutMs });
+    if (status === HealthCheckResponse_ServingStatus.SERVING) return { result: "success", output: "" };
+    return { result: "failure", output: `service unhealthy (responded with ${status})` };
+  } catch (thrown) {
+    const code = thrown instanceof RpcError ? thrown.code : "UNKNOWN";
+    const known = code === "UNIMPLEMENTED" ? "this server does not implement the grpc health protocol" : code;
+    return { result: "failure", output: `error: ${known}: ${thrown instanceof Error ? thrown.message : thrown}` };
+  } finally {
+    channel.close();
+  }
 }
 
 function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeAnswer> {

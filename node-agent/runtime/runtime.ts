@@ -36,9 +36,9 @@ export interface Runtime extends Startable {
   pullImage(reference: string, credentials: ImageCredentials | undefined, signal: AbortSignal): Promise<string>;
 
   /** The log of one container; undefined where there is none (yet, or any more). */
-  openLog(container: ContainerState): Promise<LogFile | undefined>;
+  openLog(container: LogLocation): Promise<LogFile | undefined>;
   /** Moves a log that has grown over `maxBytes` away and keeps at most `maxFiles` of one container. */
-  rotateLog(container: ContainerState, maxBytes: number, maxFiles: number): Promise<void>;
+  rotateLog(container: LogLocation, maxBytes: number, maxFiles: number): Promise<void>;
 }
 
 export interface RuntimeVersion {
@@ -102,6 +102,8 @@ export interface ContainerState {
   readonly mounts: readonly MountSpec[];
   readonly logPath: string;
 }
+
+export type LogLocation = Pick<ContainerState, "id" | "logPath">;
 
 export type NamespaceMode = "pod" | "container" | "node";
 

@@ -22,6 +22,7 @@ import {
   isNotFound,
   LABELS,
   type LogFile,
+  type LogLocation,
   type PodIdentity,
   type PodState,
   type Runtime,
@@ -210,11 +211,11 @@ export class CriRuntime implements Runtime {
     return (await translated(this.#images.pullImage(request, { signal }))).imageRef;
   }
 
-  openLog(container: ContainerState): Promise<LogFile | undefined> {
+  openLog(container: LogLocation): Promise<LogFile | undefined> {
     return openLogFile(container.logPath);
   }
 
-  async rotateLog(container: ContainerState, maxBytes: number, maxFiles: number): Promise<void> {
+  async rotateLog(container: LogLocation, maxBytes: number, maxFiles: number): Promise<void> {
     const stamp = new globalThis.Date(this.#clock.nowMs())
       .toISOString()
       .replace(/[-:]/g, "")

@@ -7,6 +7,7 @@ import {
   type ImageCredentials,
   type ImageRecord,
   type LogFile,
+  type LogLocation,
   type PodIdentity,
   type PodState,
   type Runtime,
@@ -270,7 +271,7 @@ export class SimulatedRuntime implements Runtime {
     return image.id;
   }
 
-  async openLog(container: ContainerState): Promise<LogFile | undefined> {
+  async openLog(container: LogLocation): Promise<LogFile | undefined> {
     const found = this.#containers.get(container.id);
     if (found === undefined || found.state.startedAtMs === 0) return undefined;
     const untilMs = () => (found.state.state === "running" ? this.#clock.nowMs() : found.state.finishedAtMs);
