@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { leases, nodes } from "../lib/gen/k8s/resources.ts";
+import { RuntimeError } from "./runtime/runtime.ts";
 import { SimulatedNode } from "./testkit/simulated-node.ts";
 
 describe("a simulated node", () => {
@@ -58,5 +59,53 @@ describe("a simulated node", () => {
       "Normal Started Container started",
       "Normal Starting Starting kubelet.",
     ]);
+  });
+
+  test("F13: a runtime that does not answer makes the node NotReady after three minutes, and Ready when it is back", async () => {
+    const ready = async () => {
+      const conditions = (await node.api.get(nodes, { name: "n1" })).status?.conditions;
+      return conditions?.find((each) => each.type === "Ready");
+    };
+    node.faults.before = () => {
+      throw new RuntimeError("unavailable", "connection refused");
+    };
+    await node.clock.advance(170_000);
+    expect((await ready())?.status).toBe("True");
+    await node.clock.advance(30_000);
+    expect(await ready()).toMatchObject({
+      status: "False",
+      reason: "KubeletNotReady",
+      message: "container runtime is down: connection refused",
+    });
+    node.faults.before = undefined;
+    await node.clock.advance(2_000);
+    expect((await ready())?.status).toBe("True");
+    expect((await node.events()).filter((text) => text.includes("Node n1 status is now"))).toHaveLength(2);
+  });
+
+  test("an API that is away at the start: the node registers when it is back", async () => {
+    await node.agent.stop();
+    const late = new SimulatedNode();
+    late.api.before = () => {
+      throw new Error("the API is away");
+    };
+    const starting = late.start();
+    await late.clock.advance(5_000);
+    late.api.before = undefined;
+    await late.clock.advance(5_000);
+    await starting;
+    expect((await late.api.get(nodes, { name: "n1" })).metadata?.name).toBe("n1");
+    await late.agent.stop();
+    expect(late.clock.pendingTimers).toBe(0);
+  });
+
+  test("a node object that is there keeps what others wrote to it", async () => {
+    const spec = { unschedulable: true, taints: [{ key: "own", effect: "NoSchedule" }] };
+    await node.api.patch(nodes, { name: "n1" }, { type: "merge", body: { spec, metadata: { labels: { zone: "z" } } } });
+    await node.restart();
+    await node.clock.advance(1_000);
+    const found = await node.api.get(nodes, { name: "n1" });
+    expect(found.spec).toMatchObject(spec);
+    expect(found.metadata?.labels).toMatchObject({ zone: "z", "kubernetes.io/hostname": "n1" });
   });
 });

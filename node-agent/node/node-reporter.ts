@@ -66,8 +66,8 @@ export class NodeReporter implements Startable {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      const ready = this.#lastHealth?.health.runtimeReady === true && this.#lastHealth.health.networkReady;
-      await this.#clock.sleep(ready ? CHECK_MS : CHECK_UNREADY_MS, signal).catch(() => {});
+      const isReady = readyStatus(this.#node) === "True";
+      await this.#clock.sleep(isReady ? CHECK_MS : CHECK_UNREADY_MS, signal).catch(() => {});
       if (signal.aborted) return;
       try {
         await this.#report();
