@@ -21,8 +21,8 @@ export class WatchHub {
   readonly #source: WatchSource;
   readonly #byKey = new Map<string, Set<Watcher>>();
   readonly #byRange = new Set<Watcher>();
-  #ring: Transaction[] = [];
-  /** Transactions at the front of the ring that are given up. */
+  #ring: (Transaction | undefined)[] = [];
+  /** Places at the front of the ring that are given up. */
   #head = 0;
   #ringBytes = 0;
   #keepsPrevious = false;
@@ -133,7 +133,7 @@ export class WatchHub {
       (this.#ring.length - this.#head > RING_TRANSACTIONS || this.#ringBytes > RING_BYTES)
     ) {
       this.#ringBytes -= sizeOf(this.#ring[this.#head]!);
-      this.#head++;
+      this.#ring[this.#head++] = undefined;
     }
     if (this.#head > RING_TRANSACTIONS) {
       this.#ring = this.#ring.slice(this.#head);

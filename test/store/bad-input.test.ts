@@ -14,6 +14,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from "../../lib/gen/etcd/etcdserverpb/rpc.ts";
+import { HealthCheckResponse_ServingStatus, HealthDefinition } from "../../lib/gen/grpc/health/v1/health.ts";
 import { type DuplexCall, GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { StoreServer } from "../../services/store/grpc/store-server.ts";
 import type { SqliteStore } from "../../services/store/sqlite-store.ts";
@@ -185,7 +186,10 @@ describe("bad input: etcd API", () => {
     const otherServer = new StoreServer({ store: other, log: silentLog }, { listen: "127.0.0.1:0" });
     await otherServer.start();
     const otherChannel = new GrpcChannel({ target: otherServer.address });
+    const health = () => otherChannel.client(HealthDefinition).check({ service: "" });
+    expect(await health()).toEqual({ status: HealthCheckResponse_ServingStatus.SERVING });
     await other.close();
+    expect(await health()).toEqual({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
     const read = otherChannel.client(KVDefinition).range(RangeRequest.fromPartial({ key: key("a") }));
     await expect(read).rejects.toMatchObject({ code: "UNAVAILABLE", message: "etcdserver: server stopped" });
     otherChannel.close();

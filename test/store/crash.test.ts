@@ -106,4 +106,24 @@ describe("F5: a commit fails and nobody knows whether it happened", () => {
       await checkAfterCrash(dataDir, result.promised);
     },
   );
+
+  test.skipIf(skipping("slow fsync", whyNotPrograms(["strace"])))(
+    "a disk that takes 1.5 s to sync costs time and no lease",
+    async () => {
+      const flags = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"];
+      const program = path.join(import.meta.dirname, "slow-disk-child.ts");
+      // Opening makes some syncs of its own, which are not slowed down.
+      const slow = "inject=fsync,fdatasync:delay_exit=1500000:when=9+";
+      const argv = [...flags, slow, process.execPath, program, dataDir];
+      const running = spawn("strace", argv, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+      child = running;
+      const report = await new Promise<Record<string, number>>((resolve, reject) => {
+        running.once("message", (message) => resolve(message as Record<string, number>));
+        running.once("exit", (code) => reject(new Error(`the child ended with ${code}`)));
+      });
+      expect(report["count"]).toBe(1);
+      expect(report["writingMs"]).toBeGreaterThan(1_500);
+      expect(report["slowestKeepAliveMs"]).toBeLessThan(1_000);
+    },
+  );
 });

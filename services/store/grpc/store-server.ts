@@ -8,11 +8,13 @@ import {
   MaintenanceDefinition,
   WatchDefinition,
 } from "../../../lib/gen/etcd/etcdserverpb/rpc.ts";
+import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
 import { GrpcServer, type GrpcServerOptions } from "../../../lib/transport/grpc-server.ts";
 import { MAX_REQUEST_BYTES } from "../engine/request-check.ts";
 import type { SqliteStore } from "../sqlite-store.ts";
 import { authService } from "./auth-service.ts";
 import { clusterService } from "./cluster-service.ts";
+import { healthService } from "./health-service.ts";
 import { kvService } from "./kv-service.ts";
 import { leaseService } from "./lease-service.ts";
 import { maintenanceService } from "./maintenance-service.ts";
@@ -47,6 +49,7 @@ export class StoreServer implements Startable {
     this.#grpc.addService(LeaseDefinition, leaseService(store));
     this.#grpc.addService(MaintenanceDefinition, maintenanceService(store));
     this.#grpc.addService(AuthDefinition, authService(store));
+    this.#grpc.addService(HealthDefinition, healthService(store));
     const clientUrls = () => [this.#address.startsWith("unix:") ? this.#address : `${scheme}://${this.#address}`];
     this.#grpc.addService(ClusterDefinition, clusterService(store, { clientUrls }));
   }
