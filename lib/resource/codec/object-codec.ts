@@ -3,6 +3,7 @@ import { compileField, type FieldShape } from "./field-codecs.ts";
 import type { JsonWalk } from "./json-walk.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
+import { SlotNames } from "./slot-names.ts";
 import type { FieldCodec, NormalObject, ObjectBody, ValueCodec } from "./value-codec.ts";
 import type { WireReader } from "./wire-reader.ts";
 import type { WireWriter } from "./wire-writer.ts";
@@ -45,20 +46,22 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
       throw walk.wrongType("object", value);
     }
     const object = value as NormalObject;
-    const { slots, slotByName } = this.#ready();
+    const { slots, names } = this.#ready();
     const depth = walk.depth++;
     let dropped = false;
+    let previous = -1;
     for (const name in object) {
       walk.path[depth] = name;
       walk.members += 1;
-      const slot = slotByName.get(name);
+      const slot = names.slotOf(name, previous);
       const member = object[name];
-      if (slot === undefined) {
+      if (slot < 0) {
         walk.unknown();
         object[name] = undefined;
         dropped = true;
         continue;
       }
+      previous = slot;
       const normal = member === null || member === undefined ? undefined : slots[slot]!.fromJson(member, walk);
       if (normal !== member) {
         object[name] = normal;
@@ -70,9 +73,9 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
   }
 
   writeJson(object: NormalObject, out: JsonWriter): void {
-    const { slots, slotByName, absentJson } = this.#ready();
+    const { slots, names, absentJson } = this.#ready();
     const { values } = out.slots;
-    const base = out.slots.push(object, slotByName);
+    const base = out.slots.push(object, names);
     const { bytes, ends } = absentJson;
     const start = out.position;
     let from = 0;
@@ -108,9 +111,9 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
   }
 
   #writeBody(object: NormalObject, writer: WireWriter): void {
-    const { slotByName, wireSteps, slotOfStep, absentWire } = this.#ready();
+    const { names, wireSteps, slotOfStep, absentWire } = this.#ready();
     const { values } = writer.slots;
-    const base = writer.slots.push(object, slotByName);
+    const base = writer.slots.push(object, names);
     const { bytes, ends } = absentWire;
     let to = bytes.length;
     for (let step = 0; step < wireSteps.length; step++) {
@@ -194,7 +197,7 @@ interface Compiled {
   readonly fields: readonly FieldCodec[];
   /** The members of the JSON object in order, those of inlined messages in place. */
   readonly slots: readonly FieldCodec[];
-  readonly slotByName: ReadonlyMap<string, number>;
+  readonly names: SlotNames;
   readonly absentJson: Absent;
   /** In descending order of numbers, since protobuf is written backwards. */
   readonly wireSteps: readonly WireStep[];
@@ -208,7 +211,6 @@ function compile(schema: MessageSchema, codecOf: ValueCodecOf): Compiled {
   const fields = schema.fields.map((field) => compileField(field, codecOf(field)));
   const typeMeta = schema.isKind ? ["kind", "apiVersion"].map(typeMetaField) : [];
   const slots = [...typeMeta, ...members(fields)];
-  const slotByName = new Map(slots.map((field, slot) => [field.name, slot]));
   const steps = wireSteps(fields);
   const slotOf = new Map<WireStep, number>(slots.map((field, slot) => [field, slot]));
   const byTag: (FieldCodec | undefined)[] = [];
@@ -219,7 +221,7 @@ function compile(schema: MessageSchema, codecOf: ValueCodecOf): Compiled {
   return {
     fields,
     slots,
-    slotByName,
+    names: new SlotNames(slots.map((field) => field.name)),
     absentJson: absent(
       slots.map((field) => field.absentJson()),
       (parts) => parts,

@@ -1,3 +1,5 @@
+import type { SlotNames } from "./slot-names.ts";
+
 /**
  * Room for the members of the objects that are being written, one frame within the other. One array for all of them is
  * much cheaper than an array for each object.
@@ -10,19 +12,21 @@ export class SlotStack {
    * Spreads an object's members over a new frame by the slots of its schema and gives the frame's first index; nulls count
    * as absent, which is undefined. The slot after the last is true.
    */
-  push(object: Record<string, unknown>, slotByName: ReadonlyMap<string, number>): number {
+  push(object: Record<string, unknown>, names: SlotNames): number {
     const { values } = this;
     const base = this.#top;
-    const end = base + slotByName.size;
+    const end = base + names.names.length;
     for (let index = base; index < end; index++) {
       values[index] = undefined;
     }
     values[end] = true;
     this.#top = end + 1;
+    let previous = -1;
     for (const name in object) {
-      const slot = slotByName.get(name);
-      if (slot !== undefined) {
+      const slot = names.slotOf(name, previous);
+      if (slot >= 0) {
         values[base + slot] = object[name] ?? undefined;
+        previous = slot;
       }
     }
     return base;
