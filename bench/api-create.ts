@@ -65,7 +65,7 @@ export async function run(print: (line: string) => void, options: { quick: boole
   }
 }
 
-async function identities(dataDir: string) {
+export async function identities(dataDir: string) {
   const serverCa = await Authority.create("server", realClock, realRandom);
   const clientCa = await Authority.create("client", realClock, realRandom);
   const tls = await serverCa.issue({
@@ -90,7 +90,7 @@ function start(script: string, execArgv: string[]): ChildProcess {
   return fork(path.join(import.meta.dirname, script), { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
-function ask<Order, Report>(child: ChildProcess, order: Order): Promise<Report> {
+export function ask<Order, Report>(child: ChildProcess, order: Order): Promise<Report> {
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       child.off("message", onMessage).off("exit", onExit);

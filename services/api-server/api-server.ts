@@ -16,7 +16,7 @@ import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
 import { GrpcFace } from "./grpc/grpc-face.ts";
 import { Answers } from "./rest/answers.ts";
-import { Dispatcher } from "./rest/dispatcher.ts";
+import { Dispatcher, type DispatcherOptions } from "./rest/dispatcher.ts";
 import { Health } from "./rest/health.ts";
 import { ApiMetrics } from "./rest/metrics.ts";
 import { ResourceHandler } from "./rest/resource-handler.ts";
@@ -50,6 +50,8 @@ export interface ApiServerOptions {
   };
   /** How far back watches can begin, for each kind: changes and bytes. */
   readonly ring?: RingLimits;
+  /** How many requests are answered at once; default 1200 reads and 600 writes. */
+  readonly limits?: DispatcherOptions;
   /** How the kubelets' servers are reached: our client certificate and the authority of theirs. */
   readonly kubelet?: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
 }
@@ -85,7 +87,10 @@ export class ApiServer implements Startable {
       openApi: new OpenApi(registry, { version: VERSION.gitVersion }),
     });
     const resources = new ResourceHandler({ ...this.#built, answers, podLog: this.#podLog, clock });
-    const dispatcher = new Dispatcher({ authenticator, resources, system, answers, metrics, clock, random, log });
+    const dispatcher = new Dispatcher(
+      { authenticator, resources, system, answers, metrics, clock, random, log },
+      options.limits,
+    );
     this.#rest = new RestServer({ dispatcher, clock, log }, options);
     if (options.grpc === undefined) return;
     const { clientCaPem } = options;

@@ -49,6 +49,7 @@ export interface ApiFixtureOptions {
   readonly dataDir?: string;
   readonly kubelet?: ApiServerOptions["kubelet"];
   readonly ring?: ApiServerOptions["ring"];
+  readonly limits?: ApiServerOptions["limits"];
 }
 
 export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
@@ -85,6 +86,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       serviceAccount,
       ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
       ...(options.ring === undefined ? {} : { ring: options.ring }),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
     },
   );
   await api.start();

@@ -114,16 +114,16 @@ describe("Priority", () => {
 });
 
 describe("DefaultTolerationSeconds", () => {
-  test("adds what is missing and leaves what is there", () => {
+  test("adds what is missing and leaves what is there", async () => {
     const own = { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute", tolerationSeconds: 5 };
     const object = pod({ tolerations: [own] });
-    defaultTolerationSeconds.mutate?.(request("pods", object));
+    await defaultTolerationSeconds.mutate?.(request("pods", object));
     expect(object.spec["tolerations"]).toEqual([
       own,
       { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 },
     ]);
     const everything = pod({ tolerations: [{ operator: "Exists" }] });
-    defaultTolerationSeconds.mutate?.(request("pods", everything));
+    await defaultTolerationSeconds.mutate?.(request("pods", everything));
     expect(everything.spec["tolerations"]).toEqual([{ operator: "Exists" }]);
   });
 });

@@ -6,6 +6,8 @@ interface View {
   object?: KubeObject;
   json?: Uint8Array;
   protobuf?: Uint8Array;
+  /** The frames of watch streams, by format and type of event. */
+  frames?: ReadonlyMap<string, Uint8Array>;
 }
 
 /**
@@ -60,6 +62,16 @@ export class CachedObject {
   protobuf(as: ServedKind): Uint8Array {
     const known = this.#views?.get(as)?.protobuf;
     return known ?? this.#remember(as, { protobuf: as.encodeProtobuf(this.object(as)) }).protobuf!;
+  }
+
+  /** A frame of a watch stream around an encoding, made once for all who watch. */
+  frame(as: ServedKind, name: string, make: () => Uint8Array): Uint8Array {
+    const known = this.#views?.get(as)?.frames;
+    const present = known?.get(name);
+    if (present !== undefined) return present;
+    const made = make();
+    this.#remember(as, { frames: new Map([...(known ?? []), [name, made]]) });
+    return made;
   }
 
   /** The same state under a later revision: what a watch shows of a deleted object. */

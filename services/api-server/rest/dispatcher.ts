@@ -35,7 +35,7 @@ export interface DispatcherOptions {
   readonly maxWritesInFlight: number;
 }
 
-export const defaultDispatcherOptions: DispatcherOptions = { maxReadsInFlight: 1200, maxWritesInFlight: 600 };
+const defaultDispatcherOptions: DispatcherOptions = { maxReadsInFlight: 1200, maxWritesInFlight: 600 };
 const REQUEST_TIMEOUT_MS = 60_000;
 const NO_LABELS = { group: "", version: "", resource: "", subresource: "", scope: "" };
 const KNOWN_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -63,7 +63,8 @@ export class Dispatcher {
       const path = parsePath(exchange.rawPath);
       labels = this.#labelsOf(exchange, path, labels);
       const isLong = labels.verb === "WATCH" || labels.subresource === "log";
-      await this.#limited(exchange, isLong, () => this.#route(exchange, path, socket));
+      const isExempt = isLong || (path.type === "other" && this.#components.system.isOpen(path.path));
+      await this.#limited(exchange, isExempt, () => this.#route(exchange, path, socket));
     } catch (error) {
       await this.#fail(exchange, error);
     }
@@ -81,8 +82,8 @@ export class Dispatcher {
     await resources.handle(exchange, path, sent);
   }
 
-  async #limited(exchange: Exchange, isLong: boolean, work: () => Promise<void>): Promise<void> {
-    if (isLong) return await work();
+  async #limited(exchange: Exchange, isExempt: boolean, work: () => Promise<void>): Promise<void> {
+    if (isExempt) return await work();
     const { clock, metrics } = this.#components;
     const kind = exchange.method === "GET" || exchange.method === "HEAD" ? "readOnly" : "mutating";
     const limit = kind === "readOnly" ? this.#options.maxReadsInFlight : this.#options.maxWritesInFlight;

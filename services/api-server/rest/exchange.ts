@@ -30,7 +30,8 @@ export class Exchange {
     this.rawPath = question < 0 ? url : url.slice(0, question);
     this.query = new URLSearchParams(question < 0 ? "" : url.slice(question + 1));
     response.on("close", () => {
-      if (!response.writableFinished) this.#abort.abort(new ClientGone());
+      // HTTP/2 calls a response finished when the client resets its stream.
+      if (!response.writableEnded) this.#abort.abort(new ClientGone());
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../lib/core/clock.ts";
 import { partialObject } from "../../../lib/resource/table/partial-object.ts";
+import type { CachedObject } from "../cache/cached-object.ts";
 import { bookmarkObject } from "../core/bookmark.ts";
 import type { KubeObject } from "../core/kube-object.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
@@ -36,24 +37,23 @@ export class WatchStream {
     response.writeHead(200);
     response.flushHeaders();
     for await (const batch of batches) {
-      response.cork();
-      let canTakeMore = true;
-      for (const item of batch) {
-        for (const chunk of isProtobuf ? this.#protobufFrame(item) : this.#jsonFrame(item)) {
-          canTakeMore = response.write(chunk);
-        }
-      }
-      // An HTTP/2 response has cork and uncork only by name.
-      response.uncork();
-      if (!canTakeMore) await drained(response, this.#exchange.signal);
+      const frames = batch.map((item) => (isProtobuf ? this.#protobufFrame(item) : this.#jsonFrame(item)));
+      const bytes = frames.length === 1 ? frames[0] : Buffer.concat(frames);
+      if (!response.write(bytes)) await drained(response, this.#exchange.signal);
       if (this.#exchange.signal.aborted) return;
     }
     response.end();
   }
 
-  #jsonFrame(item: WatchItem): Uint8Array[] {
-    const head = Buffer.from(`{"type":"${item.type}","object":`);
-    return [head, this.#json(item), END_OF_FRAME];
+  #jsonFrame(item: WatchItem): Uint8Array {
+    const make = (): Uint8Array =>
+      Buffer.concat([Buffer.from(`{"type":"${item.type}","object":`), this.#json(item), END_OF_FRAME]);
+    return this.#isShared(item) ? item.object.frame(this.#kind, `json ${item.type}`, make) : make();
+  }
+
+  /** Whether every watcher with this format gets the same bytes. */
+  #isShared(item: WatchItem): item is Extract<WatchItem, { object: CachedObject }> {
+    return this.#accepted.shape === "object" && item.type !== "ERROR" && item.type !== "BOOKMARK";
   }
 
   #json(item: WatchItem): Uint8Array {
@@ -78,15 +78,23 @@ export class WatchStream {
   }
 
   /** meta/v1 WatchEvent, without an envelope of its own, after its length in four bytes. */
-  #protobufFrame(item: WatchItem): Uint8Array[] {
-    const object = this.#protobuf(item);
-    const type = Buffer.from(item.type);
-    const raw = Buffer.concat([Buffer.of(0x0a), varint(object.length)]);
-    const body = raw.length + object.length;
-    const head = Buffer.concat([Buffer.of(0x0a, type.length), type, Buffer.of(0x12), varint(body), raw]);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(head.length + object.length);
-    return [length, head, object];
+  #protobufFrame(item: WatchItem): Uint8Array {
+    const make = (): Uint8Array => {
+      const object = this.#protobuf(item);
+      const type = Buffer.from(item.type);
+      const raw = Buffer.concat([Buffer.of(0x0a), varint(object.length)]);
+      const head = Buffer.concat([
+        Buffer.of(0x0a, type.length),
+        type,
+        Buffer.of(0x12),
+        varint(raw.length + object.length),
+        raw,
+      ]);
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(head.length + object.length);
+      return Buffer.concat([length, head, object]);
+    };
+    return this.#isShared(item) ? item.object.frame(this.#kind, `protobuf ${item.type}`, make) : make();
   }
 
   #protobuf(item: WatchItem): Uint8Array {

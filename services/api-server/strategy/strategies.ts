@@ -1,3 +1,4 @@
+import { configMapStrategy } from "./config-map.ts";
 import { namespaceStrategy } from "./namespace.ts";
 import { persistentVolumeClaimStrategy, persistentVolumeStrategy } from "./persistent-volumes.ts";
 import { podStrategy } from "./pod.ts";
@@ -9,6 +10,7 @@ import { daemonSetStrategy, deploymentStrategy } from "./workloads.ts";
 
 /** Kinds with rules of their own, by `group/resource`. */
 const strategies: ReadonlyMap<string, Strategy> = new Map([
+  ["/configmaps", configMapStrategy],
   ["/namespaces", namespaceStrategy],
   ["/persistentvolumeclaims", persistentVolumeClaimStrategy],
   ["/persistentvolumes", persistentVolumeStrategy],
