@@ -151,6 +151,18 @@ test("`__proto__`, `constructor` as map keys stored as plain data (null-prototyp
   }
 });
 
+test("null as a value of bytes is empty, as the store reads it back", async () => {
+  const body = (name: string, member: string): string => `{"metadata":{"name":"${name}"},"${member}":{"c":null}}`;
+  for (const [resource, member] of [
+    ["configmaps", "binaryData"],
+    ["secrets", "data"],
+  ] as const) {
+    const target = `/api/v1/namespaces/default/${resource}`;
+    expect((await api.send("POST", target, { body: body("nothing", member) })).text).toContain(`"${member}":{"c":""}`);
+    expect((await api.send("PUT", `${target}/nothing`, { body: body("nothing", member) })).status).toBe(200);
+  }
+});
+
 describe("names that would mean something in a key", () => {
   const LONG = "a".repeat(254);
   const paths = (name: string): [string, string][] => [
