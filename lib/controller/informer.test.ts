@@ -186,3 +186,21 @@ test("under any faults the store ends equal to the API and each object's handler
     { numRuns: 60 },
   );
 });
+
+test("a handler that fails stops neither the others nor the informer", async () => {
+  const { clock, api, informer } = open();
+  const seen: string[] = [];
+  informer.addHandler({
+    added: () => {
+      throw new Error("broken");
+    },
+  });
+  informer.addHandler({ added: (object) => seen.push(object.metadata?.name ?? "") });
+  await informer.start();
+  await api.create(configMaps, make("a"));
+  await api.create(configMaps, make("b"));
+  await clock.advance(10);
+  expect(seen).toEqual(["a", "b"]);
+  expect(informer.lists).toBe(1);
+  await informer.stop();
+});

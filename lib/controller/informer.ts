@@ -173,15 +173,23 @@ export class Informer<T extends ApiObject> implements Startable {
     if (before !== undefined && before.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
     if (before !== undefined && before.metadata?.uid !== object.metadata?.uid) this.remove(keyOf(object));
     const old = this.store.put(object);
-    for (const handler of this.handlers) {
-      if (old === undefined) handler.added?.(object);
-      else handler.updated?.(object, old);
-    }
+    this.tell((handler) => (old === undefined ? handler.added?.(object) : handler.updated?.(object, old)));
   }
 
   private remove(key: string, last?: T): void {
     const old = this.store.remove(key);
     if (old === undefined) return;
-    for (const handler of this.handlers) handler.deleted?.(last ?? old);
+    this.tell((handler) => handler.deleted?.(last ?? old));
+  }
+
+  /** One handler that fails on one object must not stop the others, nor the informer. */
+  private tell(call: (handler: InformerHandler<T>) => void): void {
+    for (const handler of this.handlers) {
+      try {
+        call(handler);
+      } catch (error) {
+        this.components.log.error("a handler failed", { resource: this.ref.resource, error: String(error) });
+      }
+    }
   }
 }

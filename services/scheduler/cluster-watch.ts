@@ -1,5 +1,5 @@
 import type { InformerHandler } from "../../lib/controller/informer.ts";
-import type { Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
+import type { Namespace, Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
 import type { NodeTable } from "./nodes/node-table.ts";
 import { podInfoOf } from "./nodes/pod-info.ts";
 import type { ClusterEvent } from "./plugins/filter.ts";
@@ -9,6 +9,7 @@ import type { SchedulingQueue } from "./queue/scheduling-queue.ts";
 export class ClusterWatch {
   readonly nodes: InformerHandler<Node>;
   readonly pods: InformerHandler<Pod>;
+  readonly namespaces: InformerHandler<Namespace>;
   private readonly table: NodeTable;
   private readonly queue: SchedulingQueue;
   private readonly schedulerName: string;
@@ -22,11 +23,24 @@ export class ClusterWatch {
       updated: (node, old) => this.nodeUpdated(node, old),
       deleted: (node) => this.table.removeNode(node.metadata?.name ?? ""),
     };
+    this.namespaces = {
+      added: (namespace) => this.namespaceSeen(namespace),
+      updated: (namespace) => this.namespaceSeen(namespace),
+      deleted: (namespace) => this.table.setNamespace(namespace.metadata?.name ?? "", undefined),
+    };
     this.pods = {
       added: (pod) => this.podSeen(pod, undefined),
       updated: (pod, old) => this.podSeen(pod, old),
       deleted: (pod) => this.podGone(pod),
     };
+  }
+
+  private namespaceSeen(namespace: Namespace): void {
+    const name = namespace.metadata?.name ?? "";
+    const labels = namespace.metadata?.labels ?? {};
+    if (sameText(this.table.namespaceLabels(name), labels)) return;
+    this.table.setNamespace(name, labels);
+    this.queue.wake("namespace-labels");
   }
 
   private nodeAdded(node: Node): void {
@@ -49,10 +63,7 @@ export class ClusterWatch {
     }
     if (nodeName !== undefined) {
       this.queue.remove(key);
-      const unchanged = old?.spec?.nodeName === nodeName && sameText(old.spec, pod.spec);
-      if (unchanged) return;
-      this.table.addPod(podInfoOf(pod), nodeName);
-      if (old?.spec?.nodeName === nodeName) this.queue.wake("pod-freed");
+      this.placedPodSeen(pod, old, nodeName);
       return;
     }
     if (!this.isOurs(pod)) {
@@ -61,6 +72,18 @@ export class ClusterWatch {
     }
     const unchanged = old !== undefined && sameText(old.spec, pod.spec) && sameText(labelsOf(old), labelsOf(pod));
     if (!unchanged && !this.table.isPlaced(uid)) this.queue.put(podInfoOf(pod));
+  }
+
+  private placedPodSeen(pod: Pod, old: Pod | undefined, nodeName: string): void {
+    const wasPlaced = old?.spec?.nodeName === nodeName;
+    const sameSpec = wasPlaced && sameText(old.spec, pod.spec);
+    const sameLabels = wasPlaced && sameText(labelsOf(old), labelsOf(pod));
+    const isDying = pod.metadata?.deletionTimestamp !== undefined;
+    if (sameSpec && sameLabels && !isDying) return;
+    this.table.addPod(podInfoOf(pod), nodeName);
+    if (!wasPlaced) this.queue.wake("pod-placed");
+    if (wasPlaced && !sameSpec) this.queue.wake("pod-freed");
+    if (wasPlaced && (!sameLabels || isDying)) this.queue.wake("pod-labels");
   }
 
   private podGone(pod: Pod): void {

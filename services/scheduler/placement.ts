@@ -143,10 +143,12 @@ export class Placer {
 }
 
 function addNormalized({ normalize, weight }: Score, raw: Float64Array, totals: Float64Array): void {
-  let most = 0;
+  let most = normalize === "range" ? Number.NEGATIVE_INFINITY : 0;
+  let least = normalize === "range" ? Number.POSITIVE_INFINITY : 0;
   if (normalize !== "none") for (const value of raw) most = Math.max(most, value);
-  const scale = normalize === "none" ? weight : most === 0 ? 0 : (weight * SCORE_MAX) / most;
-  const base = normalize === "fewest-best" ? weight * SCORE_MAX : 0;
+  if (normalize === "range") for (const value of raw) least = Math.min(least, value);
+  const scale = normalize === "none" ? weight : most === least ? 0 : (weight * SCORE_MAX) / (most - least);
+  const base = normalize === "fewest-best" ? weight * SCORE_MAX : -least * scale;
   const sign = normalize === "fewest-best" ? -scale : scale;
   for (let index = 0; index < raw.length; index++) totals[index] = totals[index]! + base + sign * raw[index]!;
 }

@@ -6,8 +6,8 @@ import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
-import type { Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
-import { nodes, pods } from "../../lib/gen/k8s/resources.ts";
+import type { Namespace, Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
+import { namespaces, nodes, pods } from "../../lib/gen/k8s/resources.ts";
 import { Binder } from "./binder.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { type Decision, failureMessage } from "./decision.ts";
@@ -41,6 +41,7 @@ export class SchedulingLoop implements Startable {
   private readonly schedulerName: string;
   private readonly pods: Informer<Pod>;
   private readonly nodes: Informer<Node>;
+  private readonly namespaces: Informer<Namespace>;
   private readonly table = new NodeTable();
   private readonly queue: SchedulingQueue;
   private readonly placer: Placer;
@@ -55,11 +56,13 @@ export class SchedulingLoop implements Startable {
     this.schedulerName = options.schedulerName;
     this.pods = new Informer(components, pods);
     this.nodes = new Informer(components, nodes);
+    this.namespaces = new Informer(components, namespaces);
     this.queue = new SchedulingQueue(components, { filters: FILTERS });
     this.placer = new Placer({ table: this.table, random: components.random }, { filters: FILTERS, scores: SCORES });
     this.binder = new Binder({ ...components, signal: this.stopper.signal });
     this.reporter = new FailureReporter(components);
     const watch = new ClusterWatch({ table: this.table, queue: this.queue, schedulerName: options.schedulerName });
+    this.namespaces.addHandler(watch.namespaces);
     this.nodes.addHandler(watch.nodes);
     this.pods.addHandler(watch.pods);
   }
@@ -72,7 +75,7 @@ export class SchedulingLoop implements Startable {
   async stop(): Promise<void> {
     this.stopper.abort(new Error("the scheduler was stopped"));
     this.queue.close();
-    await Promise.all([this.pods.stop(), this.nodes.stop()]);
+    await Promise.all([this.pods.stop(), this.nodes.stop(), this.namespaces.stop()]);
     await this.running;
     await Promise.all(this.inFlight);
   }
@@ -97,9 +100,9 @@ export class SchedulingLoop implements Startable {
   }
 
   private async run(): Promise<void> {
-    await Promise.all([this.nodes.start(), this.pods.start()]);
+    await Promise.all([this.namespaces.start(), this.nodes.start(), this.pods.start()]);
     try {
-      await Promise.all([this.nodes.whenSynced(), this.pods.whenSynced()]);
+      await Promise.all([this.namespaces.whenSynced(), this.nodes.whenSynced(), this.pods.whenSynced()]);
     } catch {
       return;
     }

@@ -18,6 +18,11 @@ export interface NodeEntry {
   readonly pods: Map<string, PodInfo>;
 }
 
+export interface PlacedPod {
+  readonly info: PodInfo;
+  readonly entry: NodeEntry;
+}
+
 /**
  * What is free where: amounts in typed arrays by row, with pods counted from the moment they are assumed to run on a node,
  * before the API knows. A pod is counted once, whatever order its events come in.
@@ -26,8 +31,10 @@ export class NodeTable {
   readonly columns = new ResourceColumns();
   /** Grows with every change of a node's own properties: results that depend on those alone are good until then. */
   nodesGeneration = 0;
+  private readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
+  private readonly withTerms = new Set<string>();
   private readonly entries = new Map<string, NodeEntry>();
-  private readonly placed = new Map<string, { readonly info: PodInfo; readonly entry: NodeEntry; assumed: boolean }>();
+  private readonly placed = new Map<string, PlacedPod & { readonly assumed: boolean }>();
   private readonly owners = new Map<string, Map<NodeEntry, number>>();
   private readonly zones = new Map<string, number>();
   private avoidedCount = 0;
@@ -43,6 +50,25 @@ export class NodeTable {
 
   get(name: string): NodeEntry | undefined {
     return this.entries.get(name);
+  }
+
+  placements(): Iterable<PlacedPod> {
+    return this.placed.values();
+  }
+
+  /** Only pods that say something about other pods. */
+  *placementsWithTerms(): Iterable<PlacedPod> {
+    for (const uid of this.withTerms) {
+      const placement = this.placed.get(uid);
+      if (placement !== undefined) yield placement;
+    }
+  }
+
+  readonly namespaceLabels = (name: string): Readonly<Record<string, string>> | undefined => this.namespaces.get(name);
+
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    if (labels === undefined) this.namespaces.delete(name);
+    else this.namespaces.set(name, labels);
   }
 
   /** How many pods of this owner are where; nodes without any are left out. */
@@ -113,6 +139,7 @@ export class NodeTable {
     if (placement === undefined) return;
     const { info, entry } = placement;
     this.placed.delete(uid);
+    this.withTerms.delete(uid);
     entry.pods.delete(uid);
     this.countForOwner(info, entry, -1);
     this.columns.add(entry.row, info, -1);
@@ -123,6 +150,7 @@ export class NodeTable {
     this.removePod(info.uid);
     const entry = this.entryOf(nodeName);
     this.placed.set(info.uid, { info, entry, assumed });
+    if (info.terms !== undefined) this.withTerms.add(info.uid);
     entry.pods.set(info.uid, info);
     this.countForOwner(info, entry, 1);
     this.columns.add(entry.row, info, 1);

@@ -1,6 +1,7 @@
 import { controllerOf, keyOf } from "../../../lib/client/api-object.ts";
 import type { Pod } from "../../../lib/gen/k8s/core/v1.ts";
 import { podRequests, scoringRequests } from "./pod-requests.ts";
+import { type PodTerms, podTermsOf } from "./pod-terms.ts";
 
 export interface HostPort {
   readonly ip: string;
@@ -21,6 +22,8 @@ export interface PodInfo {
   readonly hostPorts: readonly HostPort[];
   /** Pods of one owner are spread over nodes. */
   readonly ownerUid: string;
+  /** What it says about other pods; undefined for most. */
+  readonly terms: PodTerms | undefined;
   /** Equal for pods that the same nodes suit, as far as nodes' own properties decide. */
   readonly signature: string;
 }
@@ -40,6 +43,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     scoringMemoryBytes: scoring.get("memory") ?? 0,
     hostPorts: hostPortsOf(pod),
     ownerUid: controllerOf(pod)?.uid ?? "",
+    terms: podTermsOf(pod),
     signature: JSON.stringify([nodeName, nodeSelector, affinity?.nodeAffinity, tolerations]),
   };
 }

@@ -8,7 +8,10 @@ export type ClusterEvent =
   | "node-labels"
   | "node-taints"
   | "node-schedulable"
-  | "pod-freed";
+  | "pod-freed"
+  | "pod-placed"
+  | "pod-labels"
+  | "namespace-labels";
 
 /** Reasons why a pod may not run on a node; none when it may. Each reason reads well after a count of nodes. */
 export type NodeCheck = (node: NodeEntry) => readonly string[];

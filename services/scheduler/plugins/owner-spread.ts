@@ -1,16 +1,16 @@
 import type { Score } from "./score.ts";
 
 /**
- * Pods of one owner go to nodes, and to zones, that have fewest of them. A zone counts half as much as a node, so that
+ * Where the pod has no topologySpreadConstraints of its own: pods of one owner go to nodes, and to zones, that have fewest of them. A zone counts half as much as a node, so that
  * nodes are filled evenly within zones of different size.
  */
 export const ownerSpreadScore: Score = {
-  name: "PodTopologySpread",
+  name: "DefaultSpread",
   weight: 2,
   normalize: "fewest-best",
   prepare(pod, table) {
     const owner = pod.ownerUid;
-    if (owner === "") return undefined;
+    if (owner === "" || (pod.terms?.spread.length ?? 0) > 0) return undefined;
     const counts = table.podsOfOwner(owner);
     if (counts === undefined) return undefined;
     const byRow = new Float64Array(table.rowCount);
