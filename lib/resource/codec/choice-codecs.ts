@@ -1,5 +1,5 @@
 import type { MessageSchema } from "../schema.ts";
-import { writeJsonList } from "./field-codecs.ts";
+import { writeJsonList } from "./list-field.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
 import type { ValueCodec } from "./value-codec.ts";
 

@@ -1,7 +1,8 @@
 import type { FieldSchema, MessageSchema } from "../schema.ts";
 import { choiceCodec } from "./choice-codecs.ts";
-import { compileField, writeJsonList } from "./field-codecs.ts";
+import { compileField } from "./field-codecs.ts";
 import { FORM_CODECS } from "./form-codecs.ts";
+import { writeJsonList } from "./list-field.ts";
 import { ObjectCodec } from "./object-codec.ts";
 import { scalarCodec } from "./scalar-codecs.ts";
 import type { NormalObject, ValueCodec } from "./value-codec.ts";

@@ -1,5 +1,6 @@
 import type { MessageSchema } from "../schema.ts";
-import { compileField, type FieldShape } from "./field-codecs.ts";
+import { compileField } from "./field-codecs.ts";
+import type { FieldShape } from "./field-shape.ts";
 import type { JsonWalk } from "./json-walk.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import { scalarCodec } from "./scalar-codecs.ts";

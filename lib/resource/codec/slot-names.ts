@@ -1,6 +1,6 @@
 /**
  * Names of members and the slots that they have in a schema. Members mostly follow each other in the same order, so the slot
- * that came after the previous one the last time is tried first: that takes a fifth of a look-up in a Map.
+ * that came after the previous one the last time is tried first, which is twice as fast as a Map.
  */
 export class SlotNames {
   readonly names: readonly string[];
