@@ -17,7 +17,7 @@ import { KubeletServer, type ServingIdentity } from "./server/kubelet-server.ts"
 import { HostVolumes } from "./volumes/host-volumes.ts";
 import { linuxMounter } from "./volumes/mounter.ts";
 import { TokenCache } from "./volumes/token-cache.ts";
-import { noVolumes } from "./volumes/volumes.ts";
+import { noVolumes, type Volumes } from "./volumes/volumes.ts";
 
 export interface NodeAgentComponents {
   readonly api: ApiClient;
@@ -26,6 +26,8 @@ export interface NodeAgentComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where pods' volumes are, if not on this machine (or nowhere, with `simulated`). */
+  readonly volumes?: Volumes;
 }
 
 export interface NodeAgentOptions {
@@ -124,7 +126,7 @@ export class NodeAgent implements Startable {
         nodeName: options.nodeName,
         hostIp: options.nodeIp,
         podLogsDir: options.podLogsDir,
-        rotatesLogs: !options.simulated,
+        hasLogFiles: !options.simulated,
         cgroupParent: options.cgroupParent ?? "",
         dns: { clusterServers: options.clusterDns ?? [], clusterDomain, resolvConf },
         memoryCapacityBytes: machine.memoryBytes,
@@ -135,7 +137,7 @@ export class NodeAgent implements Startable {
 
   #simulated(): Pick<PodManagerComponents, "volumes" | "files" | "probeRunner"> {
     const probeRunner = new SimulatedProbeRunner(this.#components.runtime);
-    return { volumes: noVolumes, files: noPodFiles, probeRunner };
+    return { volumes: this.#components.volumes ?? noVolumes, files: noPodFiles, probeRunner };
   }
 
   /** What touches this machine on behalf of pods. */
@@ -149,8 +151,9 @@ export class NodeAgent implements Startable {
       const podIps = (pod.status?.podIPs ?? []).map((each) => each.ip ?? "");
       return { config, tokens, allocatable, hostIp: nodeIp, podIps };
     };
+    const host = new HostVolumes({ mounter: linuxMounter, random, tokens, sources }, { rootDir });
     return {
-      volumes: new HostVolumes({ mounter: linuxMounter, random, tokens, sources }, { rootDir }),
+      volumes: this.#components.volumes ?? host,
       files: new HostPodFiles({ random }, { rootDir, clusterDomain }),
       probeRunner: new HostProbeRunner(runtime),
     };

@@ -1,16 +1,16 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import { StatusError } from "../../lib/core/status-error.ts";
 import type { Pod } from "../../lib/gen/k8s/core/v1.ts";
 import { pods } from "../../lib/gen/k8s/resources.ts";
 import type { Prober } from "../probes/prober.ts";
-import { ANNOTATIONS, LABELS, type PodState, type Runtime } from "../runtime/runtime.ts";
+import { ANNOTATIONS, type PodState, type Runtime } from "../runtime/runtime.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 import type { ContainerStopper } from "./container-stopper.ts";
 import { graceSecondsOf, isBeingDeleted, isTerminalPhase, podUid } from "./pod-facts.ts";
 import type { PodObserver } from "./pod-observer.ts";
 import type { StepResult } from "./pod-workers.ts";
-import { podLogDirectory } from "./sandbox-spec.ts";
 import type { StatusWriter } from "./status-writer.ts";
 
 export interface EnderComponents {
@@ -64,9 +64,7 @@ export class PodEnder {
     await volumes.unmount(uid);
     for (const container of state.containers) await runtime.removeContainer(container.id);
     for (const sandbox of state.sandboxes) await runtime.removeSandbox(sandbox.id);
-    const identity = last?.metadata ?? savedIdentity(state);
-    if (identity !== undefined)
-      await rm(podLogDirectory(this.#podLogsDir, { metadata: { ...identity, uid } }), { recursive: true, force: true });
+    await removeLogs(this.#podLogsDir, uid);
     statuses.forget(uid);
     return { done: true };
   }
@@ -99,11 +97,11 @@ export class PodEnder {
   }
 }
 
-function savedIdentity(state: PodState): { name: string; namespace: string } | undefined {
-  const labels = state.sandboxes[0]?.labels ?? state.containers[0]?.labels;
-  const name = labels?.[LABELS.podName];
-  const namespace = labels?.[LABELS.podNamespace];
-  return name === undefined || namespace === undefined ? undefined : { name, namespace };
+/** By the uid at the end of its name: what else the pod was called may not be known any more. */
+async function removeLogs(podLogsDir: string, uid: string): Promise<void> {
+  const names = await readdir(podLogsDir).catch(() => []);
+  for (const name of names)
+    if (name.endsWith(`_${uid}`)) await rm(join(podLogsDir, name), { recursive: true, force: true });
 }
 
 function savedGrace(state: PodState): number {

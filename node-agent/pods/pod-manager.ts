@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
@@ -40,8 +41,8 @@ export interface PodManagerComponents {
 }
 
 export interface PodManagerOptions extends StarterOptions {
-  /** False where containers write no files. */
-  readonly rotatesLogs: boolean;
+  /** False where containers write no log files. */
+  readonly hasLogFiles: boolean;
 }
 
 /** Figures of upstream's kubelet: containerLogMaxSize, containerLogMaxFiles, containerLogMonitorInterval. */
@@ -129,16 +130,23 @@ export class PodManager implements Startable {
   async #wakeStrangers(): Promise<void> {
     const { runtime, volumes, log } = this.#components;
     try {
-      const uids = [...(await runtime.listPods()).map(({ uid }) => uid), ...(await volumes.list())];
+      const alive = (await runtime.listPods()).map(({ uid }) => uid);
+      const uids = [...alive, ...(await volumes.list()), ...(await this.#loggedUids())];
       for (const uid of uids) if (this.source.get(uid) === undefined) this.#workers.wake(uid);
     } catch (error) {
       log.warn("what runs on the node cannot be listed", { error });
     }
   }
 
+  async #loggedUids(): Promise<string[]> {
+    if (!this.#options.hasLogFiles) return [];
+    const names = await readdir(this.#options.podLogsDir).catch(() => []);
+    return names.map((name) => name.slice(name.lastIndexOf("_") + 1));
+  }
+
   async #houseKeep(): Promise<void> {
     if (this.source.synced) await this.#wakeStrangers();
-    if (this.#options.rotatesLogs) await this.#rotateLogs();
+    if (this.#options.hasLogFiles) await this.#rotateLogs();
     const known = new Set(this.#workers.uids());
     for (const uid of this.#interrupted.keys()) if (!known.has(uid)) this.#interrupted.delete(uid);
     if (this.#stopped) return;

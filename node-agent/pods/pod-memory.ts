@@ -39,12 +39,20 @@ export class PodMemory {
     this.#note(podUid, containerId);
   }
 
-  forget(podUid: string): void {
-    this.#waiting.delete(podUid);
-    for (const id of this.#containersOf.get(podUid) ?? []) {
+  /** Forgets containers that are gone: a crash loop makes new ones for ever. */
+  retain(podUid: string, containerIds: ReadonlySet<string>): void {
+    const known = this.#containersOf.get(podUid);
+    for (const id of known ?? []) {
+      if (containerIds.has(id)) continue;
       this.#firstSeenMs.delete(id);
       this.#messages.delete(id);
+      known?.delete(id);
     }
+  }
+
+  forget(podUid: string): void {
+    this.retain(podUid, new Set());
+    this.#waiting.delete(podUid);
     this.#containersOf.delete(podUid);
   }
 

@@ -45,6 +45,7 @@ export class PodObserver {
   /** The pod's state with the messages that ended containers left behind. */
   async read(uid: string): Promise<PodState> {
     const state = await this.#runtime.readPod(uid);
+    this.#memory.retain(uid, new Set(state.containers.map((container) => container.id)));
     const containers = await Promise.all(state.containers.map((container) => this.#withMessage(uid, container)));
     return { ...state, containers };
   }

@@ -9,7 +9,13 @@ import { simulatedMachine } from "../node/machine.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { BEHAVIOUR_ANNOTATION, type Behaviour } from "../runtime/simulated/behaviour.ts";
 import { SimulatedRuntime, type SimulatedRuntimeOptions } from "../runtime/simulated/simulated-runtime.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import { type Faults, untilKilled, withFaults } from "./faulty-runtime.ts";
+
+interface SimulatedNodeOptions extends Partial<SimulatedRuntimeOptions> {
+  readonly agent?: Partial<NodeAgentOptions>;
+  readonly volumes?: Volumes;
+}
 
 /** One simulated node under a virtual clock, with an API in memory: what unit tests of the agent stand on. */
 export class SimulatedNode {
@@ -23,9 +29,11 @@ export class SimulatedNode {
   agent: NodeAgent;
   #life = { over: false };
   readonly #options: Partial<NodeAgentOptions>;
+  readonly #volumes: Volumes | undefined;
 
-  constructor(options: Partial<SimulatedRuntimeOptions> & { agent?: Partial<NodeAgentOptions> } = {}) {
-    const { agent = {}, ...runtime } = options;
+  constructor(options: SimulatedNodeOptions = {}) {
+    const { agent = {}, volumes, ...runtime } = options;
+    this.#volumes = volumes;
     this.#options = agent;
     this.real = new SimulatedRuntime(this, { podCidr: "10.1.0.0/24", ...runtime });
     this.runtime = withFaults(this.real, this.faults);
@@ -45,6 +53,7 @@ export class SimulatedNode {
         clock: this.clock,
         random: this.random,
         log: silentLog,
+        ...(this.#volumes === undefined ? {} : { volumes: this.#volumes }),
       },
       {
         nodeName: "n1",

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Log, silentLog } from "../../../lib/core/log.ts";
 import type { SimulatedContainer, SimulatedSandbox } from "./simulated-runtime.ts";
 
 interface SavedPod {
@@ -10,11 +11,13 @@ interface SavedPod {
 /** Simulated containers outlive the agent's process as real ones do: one file per pod, the last state wins. */
 export class SimulatedState {
   readonly #dir: string;
+  readonly #log: Log;
   readonly #dirty = new Map<string, SavedPod>();
   #writing: Promise<void> | undefined;
 
-  constructor(dir: string) {
+  constructor(dir: string, log: Log = silentLog) {
     this.#dir = dir;
+    this.#log = log;
   }
 
   async load(): Promise<SavedPod> {
@@ -23,9 +26,9 @@ export class SimulatedState {
     const containers: SimulatedContainer[] = [];
     for (const file of await readdir(this.#dir)) {
       if (!file.endsWith(".json")) continue;
-      const saved = JSON.parse(await readFile(join(this.#dir, file), "utf8")) as SavedPod;
-      sandboxes.push(...saved.sandboxes);
-      containers.push(...saved.containers);
+      const saved = await this.#read(join(this.#dir, file));
+      sandboxes.push(...(saved?.sandboxes ?? []));
+      containers.push(...(saved?.containers ?? []));
     }
     return { sandboxes, containers };
   }
@@ -47,6 +50,16 @@ export class SimulatedState {
     await this.#writing;
   }
 
+  /** A file that cannot be read is a pod that did not survive, as after a power cut: the agent makes it again. */
+  async #read(path: string): Promise<SavedPod | undefined> {
+    try {
+      return JSON.parse(await readFile(path, "utf8")) as SavedPod;
+    } catch (error) {
+      this.#log.warn("a simulated pod cannot be read", { path, error });
+      return undefined;
+    }
+  }
+
   async #write(): Promise<void> {
     try {
       for (let next = this.#dirty.entries().next(); !next.done; next = this.#dirty.entries().next()) {
@@ -60,6 +73,8 @@ export class SimulatedState {
         await writeFile(`${path}.new`, JSON.stringify(pod), { mode: 0o600 });
         await rename(`${path}.new`, path);
       }
+    } catch (error) {
+      this.#log.warn("a simulated pod cannot be saved", { error });
     } finally {
       this.#writing = undefined;
     }
