@@ -3,7 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../../lib/client/api-client.ts";
-import { silentLog } from "../../lib/core/log.ts";
+import { type Log, silentLog } from "../../lib/core/log.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { Authority, generateSigningKey, type KeyPair } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
@@ -50,9 +50,12 @@ export interface ApiFixtureOptions {
   readonly kubelet?: ApiServerOptions["kubelet"];
   readonly ring?: ApiServerOptions["ring"];
   readonly limits?: ApiServerOptions["limits"];
+  /** Default: nowhere. */
+  readonly log?: Log;
 }
 
 export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
+  const { log = silentLog } = options;
   const folder = mkdtempSync(path.join(tmpdir(), "keelson-api-"));
   const serverCa = await Authority.create("server", realClock, realRandom);
   const clientCa = await Authority.create("client", realClock, realRandom);
@@ -70,14 +73,14 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     clock: realClock,
     random: realRandom,
-    log: silentLog,
+    log,
     onFatal: (reason) => {
       throw new Error(reason);
     },
   });
   const serviceAccount = { ...(await generateSigningKey()), issuer: "https://kubernetes.default.svc.cluster.local" };
   const api = new ApiServer(
-    { store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log: silentLog },
+    { store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log },
     {
       listen: { host: "127.0.0.1", port: 0 },
       grpc: { host: "127.0.0.1", port: 0 },
