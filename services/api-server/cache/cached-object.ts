@@ -10,6 +10,9 @@ interface View {
   frames?: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Nobody can measure an object; about so many times its stored bytes. */
+const OBJECT_SHARE = 5;
+
 /**
  * One version of one object: the bytes of the store and a small header stay; the decoded object and the encodings that
  * clients asked for are made on demand, shared by everybody, and dropped when the budget needs room.
@@ -18,6 +21,8 @@ export class CachedObject {
   readonly kind: StoredKind;
   readonly namespace: string;
   readonly name: string;
+  /** `namespace/name` or `name`. */
+  readonly key: string;
   readonly revision: number;
   readonly stored: Uint8Array;
   readonly labels: Readonly<Record<string, string>>;
@@ -32,15 +37,12 @@ export class CachedObject {
     this.kind = at.kind;
     this.namespace = at.namespace;
     this.name = at.name;
+    this.key = at.namespace === "" ? at.name : `${at.namespace}/${at.name}`;
     this.revision = version.revision;
     this.stored = version.stored;
     this.#budget = budget;
-    if (version.object !== undefined) this.#remember(this.kind.storage, { object: deepFreeze(version.object) });
-    this.labels = this.object().metadata?.labels ?? {};
-  }
-
-  get key(): string {
-    return this.namespace === "" ? this.name : `${this.namespace}/${this.name}`;
+    if (version.object !== undefined) this.#rememberObject(this.kind.storage, version.object);
+    this.labels = (version.object ?? this.#decode()).metadata?.labels ?? {};
   }
 
   get sizeBytes(): number {
@@ -52,16 +54,23 @@ export class CachedObject {
     const known = this.#views?.get(as)?.object;
     if (known !== undefined) return known;
     const made = as === this.kind.storage ? this.#decode() : as.fromStorage(this.object());
-    return this.#remember(as, { object: deepFreeze(made) }).object!;
+    return this.#rememberObject(as, made);
   }
 
   json(as: ServedKind): Uint8Array {
-    return this.#views?.get(as)?.json ?? this.#remember(as, { json: as.encodeJson(this.object(as)) }).json!;
+    const known = this.#views?.get(as)?.json;
+    if (known !== undefined) return known;
+    const json = as.encodeJson(this.#forEncoding(as));
+    this.#remember(as, { json }, json.length);
+    return json;
   }
 
   protobuf(as: ServedKind): Uint8Array {
     const known = this.#views?.get(as)?.protobuf;
-    return known ?? this.#remember(as, { protobuf: as.encodeProtobuf(this.object(as)) }).protobuf!;
+    if (known !== undefined) return known;
+    const protobuf = as.encodeProtobuf(this.#forEncoding(as));
+    this.#remember(as, { protobuf }, protobuf.length);
+    return protobuf;
   }
 
   /** A frame of a watch stream around an encoding, made once for all who watch. */
@@ -70,7 +79,7 @@ export class CachedObject {
     const present = known?.get(name);
     if (present !== undefined) return present;
     const made = make();
-    this.#remember(as, { frames: new Map([...(known ?? []), [name, made]]) });
+    this.#remember(as, { frames: new Map([...(known ?? []), [name, made]]) }, made.length);
     return made;
   }
 
@@ -84,6 +93,13 @@ export class CachedObject {
     this.#views = undefined;
   }
 
+  /** A list must not fill memory with decoded objects: one that is only encoded is let go at once. */
+  #forEncoding(as: ServedKind): KubeObject {
+    const known = this.#views?.get(as)?.object;
+    if (known !== undefined) return known;
+    return as === this.kind.storage ? this.#decode() : as.fromStorage(this.#decode());
+  }
+
   #decode(): KubeObject {
     const object = this.kind.decodeStored(this.stored);
     object.metadata ??= {};
@@ -91,13 +107,15 @@ export class CachedObject {
     return object;
   }
 
-  #remember(as: ServedKind, part: View): View {
-    if (this.#views === undefined) {
-      this.#views = new Map();
-      this.#budget.remember(this);
-    }
-    const view = { ...this.#views.get(as), ...part };
-    this.#views.set(as, view);
-    return view;
+  #rememberObject(as: ServedKind, made: KubeObject): KubeObject {
+    const object = deepFreeze(made);
+    this.#remember(as, { object }, this.stored.length * OBJECT_SHARE);
+    return object;
+  }
+
+  #remember(as: ServedKind, part: View, costBytes: number): void {
+    this.#views ??= new Map();
+    this.#views.set(as, { ...this.#views.get(as), ...part });
+    this.#budget.remember(this, costBytes);
   }
 }

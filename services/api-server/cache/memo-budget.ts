@@ -1,16 +1,18 @@
 /** What the budget can empty. */
 export interface Memo {
-  readonly sizeBytes: number;
   forget(): void;
 }
 
+/** Beside what a memo holds: its entries in maps and in the queue. */
+const OVERHEAD_BYTES = 256;
+
 /**
  * Bounds what is kept beside the stored bytes. First in, first out: whoever needs a dropped object again decodes it again.
- * The size of a memo is taken as a multiple of the stored bytes, since nobody can measure a JavaScript object.
+ * A memo with several parts goes as a whole, when its oldest part is due.
  */
 export class MemoBudget {
   readonly #limitBytes: number;
-  #queue: Memo[] = [];
+  #queue: { memo: Memo; costBytes: number }[] = [];
   #head = 0;
   #usedBytes = 0;
 
@@ -18,22 +20,18 @@ export class MemoBudget {
     this.#limitBytes = limitBytes;
   }
 
-  remember(memo: Memo): void {
-    this.#queue.push(memo);
-    this.#usedBytes += costBytes(memo);
+  remember(memo: Memo, sizeBytes: number): void {
+    const costBytes = sizeBytes + OVERHEAD_BYTES;
+    this.#queue.push({ memo, costBytes });
+    this.#usedBytes += costBytes;
     while (this.#usedBytes > this.#limitBytes && this.#head < this.#queue.length - 1) {
       const oldest = this.#queue[this.#head++]!;
-      this.#usedBytes -= costBytes(oldest);
-      oldest.forget();
+      this.#usedBytes -= oldest.costBytes;
+      if (oldest.memo !== memo) oldest.memo.forget();
     }
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
   }
-}
-
-/** An object takes about five times its bytes, its JSON about twice. */
-function costBytes(memo: Memo): number {
-  return 512 + memo.sizeBytes * 8;
 }
