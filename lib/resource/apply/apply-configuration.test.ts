@@ -239,11 +239,38 @@ describe("two managers", () => {
     });
   });
 
-  test("an item of which another owns a part stays, by its key", () => {
+  test("an item goes with whoever made it, whatever others changed in it", () => {
     const created = apply(undefined, "me", object(pods(container("a"), container("b"))));
     const changed = update(created, "you", object(pods(container("a", { image: "y" }), container("b"))));
     const without = apply(changed, "me", object(pods(container("b"))));
-    expect(without.object).toHaveProperty("spec.template.spec.containers", [{ name: "a", image: "y" }, container("b")]);
+    expect(without.object).toHaveProperty("spec.template.spec.containers", [container("b")]);
+    expect(owners(without)).not.toHaveProperty("you/Update");
+  });
+
+  test("what stands twice in a stored list is left alone, and owned as one", () => {
+    const env = (...values: string[]): JsonObject =>
+      pods(container("a", { env: values.map((value) => ({ name: "X", value })) }));
+    const created = apply(undefined, "me", object(env("1")));
+    const doubled = update(created, "you", object(env("1", "2")));
+    const path = ["f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"a"}', "f:env", 'k:{"name":"X"}'];
+    expect(owners(doubled)["you/Update"]).toHaveProperty(path, {});
+    expect(owners(doubled)["me/Apply"]).not.toHaveProperty(path);
+    const other = apply(doubled, "me", object({ replicas: 1, ...pods(container("a")) }));
+    expect(other.object).toHaveProperty("spec.template.spec.containers[0].env", [
+      { name: "X", value: "1" },
+      { name: "X", value: "2" },
+    ]);
+  });
+
+  test("the version of the API that an applier speaks does not matter", () => {
+    const next = applyConfiguration(first.object, first.managedFields, object({ replicas: 4 }), {
+      ...base,
+      apiVersion: "apps/v2",
+      manager: "me",
+      force: false,
+    });
+    expect(next.managedFields).toHaveLength(1);
+    expect(next.object).toHaveProperty("spec", { replicas: 4 });
   });
 
   test("a write that changes nothing changes no record", () => {

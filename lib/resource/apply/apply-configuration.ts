@@ -138,6 +138,7 @@ function owned(fields: FieldSet, { ignoredPaths }: ManagedWrite): FieldSet {
   if (metadata?.isEmpty !== false || (metadata.isMember && metadata.children.size === 0)) {
     rest.children.delete("f:metadata");
   }
+  rest.isMember = false;
   return rest;
 }
 
@@ -158,8 +159,8 @@ function prune(
   let kept = now;
   for (const { fields } of others) kept = kept.union(fields);
   // What makes it an object at all is nobody's, and stays.
-  const wanted = kept.withParents().union(FieldSet.of([], ["f:metadata"]));
-  const gone = before.withParents().difference(wanted);
+  const wanted = kept.withNamedParents().union(FieldSet.of([], ["f:metadata"]));
+  const gone = before.withNamedParents().difference(wanted);
   return gone.isEmpty ? merged : ((withoutFields(merged, gone, shape) ?? {}) as JsonObject);
 }
 

@@ -110,9 +110,20 @@ export class FieldSet {
 
   /** The same with everything on the way to a path in the set as well. */
   withParents(): FieldSet {
+    return this.#grown(() => true);
+  }
+
+  /** The same with the members on the way to a path in the set; items of lists are there only if they were. */
+  withNamedParents(): FieldSet {
+    return this.#grown((element) => element.startsWith("f:"));
+  }
+
+  #grown(counts: (element: PathElement) => boolean, isParent = true): FieldSet {
     const result = new FieldSet();
-    for (const [element, child] of this.children) if (!child.isEmpty) result.children.set(element, child.withParents());
-    result.isMember = this.isMember || result.children.size > 0;
+    for (const [element, child] of this.children) {
+      if (!child.isEmpty) result.children.set(element, child.#grown(counts, counts(element)));
+    }
+    result.isMember = this.isMember || (isParent && result.children.size > 0);
     return result;
   }
 

@@ -22,20 +22,51 @@ function keysOf(item: JsonValue, keys: readonly ListKey[]): Record<string, JsonV
   throw new ApplyError(`associative list with keys has an element that omits key field ${names}`);
 }
 
-/** Items by element, the first of each; `unique` says that a second one is an error. */
+/**
+ * Items by element. Nothing may be there twice in what a client applies (`unique`: ApplyError); stored lists may have been
+ * written otherwise, and what is there twice then counts as one value without parts.
+ */
 export function itemsByElement(
   items: readonly JsonValue[],
   shape: ListShape,
   unique: boolean,
-): Map<PathElement, JsonValue> {
-  const found = new Map<PathElement, JsonValue>();
-  for (const item of items) {
-    const element = itemElement(item, shape);
-    const first = found.get(element);
-    if (first === undefined) found.set(element, item);
-    else if (unique && !(shape.kind === "set" && jsonEqual(first, item))) {
-      throw new ApplyError(`duplicate entries for key ${pathText([element])}`);
-    }
+): Map<PathElement, JsonValue[]> {
+  const found = Map.groupBy(items, (item) => itemElement(item, shape));
+  for (const [element, same] of found) {
+    if (!unique || same.length === 1) continue;
+    if (shape.kind === "set" && same.every((item) => jsonEqual(item, same[0]))) found.set(element, same.slice(0, 1));
+    else throw new ApplyError(`duplicate entries for key ${pathText([element])}`);
   }
   return found;
+}
+
+/**
+ * Items of two lists in one order: as `over` has them; those that only `under` has stand before what follows them there,
+ * and before items that only `over` has at the same place (structured-merge-diff's order since 4.3).
+ */
+export function interleaved(
+  under: readonly JsonValue[],
+  over: readonly JsonValue[],
+  shape: ListShape,
+  merge: (element: PathElement, item: JsonValue) => JsonValue,
+): JsonValue[] {
+  const below = under.map((item) => itemElement(item, shape));
+  const above = over.map((item) => itemElement(item, shape));
+  const inUnder = new Set(below);
+  const inOver = new Set(above);
+  const shared = above.filter((element) => inUnder.has(element));
+  const result: JsonValue[] = [];
+  let position = 0;
+  const takeUntil = (next: PathElement | undefined): void => {
+    for (; position < below.length && below[position] !== next; position++) {
+      if (!inOver.has(below[position] as PathElement)) result.push(under[position] as JsonValue);
+    }
+  };
+  takeUntil(shared.shift());
+  over.forEach((item, index) => {
+    const element = above[index] as PathElement;
+    result.push(merge(element, item));
+    if (inUnder.has(element)) takeUntil(shared.shift());
+  });
+  return result;
 }

@@ -7,11 +7,10 @@ import {
   jsonEqual,
   memberOf,
 } from "../json-value.ts";
-import { inOrder } from "../patch/element-order.ts";
 import { FieldSet } from "./field-set.ts";
 import { memberElement, type PathElement } from "./path-element.ts";
 import type { Shape } from "./shape.ts";
-import { itemElement, itemsByElement, type ListShape } from "./shaped-list.ts";
+import { interleaved, itemElement, itemsByElement, type ListShape } from "./shaped-list.ts";
 
 /** Members of a struct or map with the shape of each. */
 function membersOf(value: JsonObject, shape: Extract<Shape, { kind: "struct" | "map" }>): [string, JsonValue, Shape][] {
@@ -35,13 +34,17 @@ function collect(value: JsonValue, shape: Shape, set: FieldSet, unique: boolean)
   if (shape.kind === "unknown") return;
   if ((shape.kind === "struct" || shape.kind === "map") && isJsonObject(value) && Object.keys(value).length > 0) {
     for (const [name, member, below] of membersOf(value, shape)) {
-      collect(member, below, set.child(memberElement(name)), unique);
+      const child = set.child(memberElement(name));
+      if (shape.kind === "map") child.isMember = true;
+      collect(member, below, child, unique);
     }
   } else if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(value) && value.length > 0) {
-    for (const [element, item] of itemsByElement(value, shape, unique)) {
+    for (const [element, [item, ...others]] of itemsByElement(value, shape, unique)) {
       const child = set.child(element);
       child.isMember = true;
-      if (shape.kind === "keyed-list") collect(item, shape.items, child, unique);
+      if (shape.kind === "keyed-list" && item !== undefined && others.length === 0) {
+        collect(item, shape.items, child, unique);
+      }
     }
   } else {
     set.isMember = true;
@@ -65,12 +68,13 @@ export function mergeShaped(under: JsonValue | undefined, over: JsonValue, shape
 }
 
 function mergeLists(under: JsonValue[], over: JsonValue[], shape: ListShape): JsonValue[] {
-  const merged = itemsByElement(under, shape, false);
-  for (const [element, item] of itemsByElement(over, shape, true)) {
-    const before = merged.get(element);
-    merged.set(element, shape.kind === "set" ? item : mergeShaped(before, item, shape.items));
-  }
-  return inOrder([...merged.values()], over, under, (item) => itemElement(item, shape));
+  const before = itemsByElement(under, shape, false);
+  const wanted = [...itemsByElement(over, shape, true).values()].flat();
+  return interleaved(under, wanted, shape, (element, item) => {
+    const [one, ...others] = before.get(element) ?? [];
+    const isSingle = one !== undefined && others.length === 0;
+    return shape.kind === "keyed-list" && isSingle ? mergeShaped(one, item, shape.items) : cloneJson(item);
+  });
 }
 
 /** What a change did to each path. */
@@ -96,14 +100,26 @@ function compare(before: JsonValue, now: JsonValue, shape: Shape, into: Comparis
       compareBelow(memberElement(name), memberOf(before, name), memberOf(now, name), below, into);
     }
   } else if ((shape.kind === "set" || shape.kind === "keyed-list") && Array.isArray(before) && Array.isArray(now)) {
-    const [old, fresh] = [itemsByElement(before, shape, false), itemsByElement(now, shape, false)];
-    const below: Shape = shape.kind === "keyed-list" ? shape.items : { kind: "atomic" };
-    for (const element of new Set([...old.keys(), ...fresh.keys()])) {
-      compareBelow(element, old.get(element), fresh.get(element), below, into);
-    }
+    compareLists(before, now, shape, into);
   } else if (shape.kind !== "unknown" && !jsonEqual(before, now)) {
     into.modified.isMember = true;
   }
+}
+
+function compareLists(before: JsonValue[], now: JsonValue[], shape: ListShape, into: Comparison): void {
+  const [old, fresh] = [itemsByElement(before, shape, false), itemsByElement(now, shape, false)];
+  const below: Shape = shape.kind === "keyed-list" ? shape.items : { kind: "atomic" };
+  for (const element of new Set([...old.keys(), ...fresh.keys()])) {
+    const [was, is] = [old.get(element) ?? [], fresh.get(element) ?? []];
+    if (was.length <= 1 && is.length <= 1) compareBelow(element, was[0], is[0], below, into);
+    else compareBelow(element, isNone(was), isNone(is), { kind: "atomic" }, into);
+    // What comes twice has no parts that anybody could own.
+    if (was.length === 1 && is.length > 1) into.removed.children.set(element, fieldsOf(was[0] as JsonValue, below));
+  }
+}
+
+function isNone(items: JsonValue[]): JsonValue[] | undefined {
+  return items.length === 0 ? undefined : items;
 }
 
 function compareBelow(
