@@ -6,7 +6,7 @@ import { loadRegistry } from "../registry.ts";
 import type { MessageSchema } from "../schema.ts";
 import { Codec } from "./codec.ts";
 import { compactJson } from "./json-string.ts";
-import { loadTableSchemas, packagesByAlias } from "./testdata/table-schemas.ts";
+import { loadNewerSchemas, loadTableSchemas, packagesByAlias } from "./testdata/table-schemas.ts";
 
 /** Objects that upstream's own types encoded; they lie beside the repository where it is developed. */
 const shared = path.resolve(import.meta.dirname, "../../../../shared");
@@ -86,40 +86,21 @@ describe.skipIf(!isHere)("objects that upstream encoded", { timeout: 60_000 }, (
   const names = readdirSync(golden)
     .filter((file) => file.endsWith(".json"))
     .map((file) => file.slice(0, -".json".length));
+  const newer = loadNewerSchemas(tables);
   test.each(names)("golden object %s", (name) => {
     const text = compactJson(readFileSync(path.join(golden, `${name}.json`), "utf8"));
     const stored = readFileSync(path.join(golden, `${name}.pb`));
-    const schema = goldenSchema(name, schemas);
     const { apiVersion, kind, raw } = codec.decodeEnvelope(stored);
     const typeMeta = kind === "" ? undefined : { apiVersion, kind };
-    const fromJson = codec.decodeJson(schema, text);
-    const fromWire = codec.decodeProtobuf(schema, raw, typeMeta);
-    const wire = codec.encodeEnvelope(apiVersion, kind, schema, fromJson.object);
-    const printed = codec.encodeJson(schema, fromWire.object);
-    // Some files hold members newer than the tables; without these both encodings must still be the same object.
-    const isWhole = fromJson.unknownFields.length === 0;
-    const wholeWire = isWhole ? stored : codec.encodeEnvelope(apiVersion, kind, schema, fromWire.object);
-    expect(wire.equals(wholeWire)).toBe(true);
-    expect(printed).toBe(isWhole ? text : codec.encodeJson(schema, fromJson.object));
-    expect(parents(fromWire.unknownFields)).toEqual(parents(fromJson.unknownFields));
-    if (!isWhole) {
-      newer.add(name);
-    }
-  });
-  const newer = new Set<string>();
-
-  test("most golden objects have no member that the tables lack", () => {
-    if (newer.size > 0) {
-      console.warn(`with members newer than the tables, compared without them: ${[...newer].join(", ")}`);
-    }
-    expect(names.length - newer.size).toBeGreaterThanOrEqual(34);
+    // Some of them have members that the tables lack.
+    const known = codec.decodeJson(goldenSchema(name, schemas), text).unknownFields.length === 0;
+    const schema = goldenSchema(name, known ? schemas : newer);
+    const { object, unknownFields } = codec.decodeJson(schema, text);
+    expect(unknownFields).toEqual([]);
+    expect(codec.encodeEnvelope(apiVersion, kind, schema, object).equals(stored)).toBe(true);
+    expect(codec.encodeJson(schema, codec.decodeProtobuf(schema, raw, typeMeta).object)).toBe(text);
   });
 });
-
-/** Paths of the messages that hold unknown fields. */
-function parents(paths: readonly string[]): string[] {
-  return paths.map((text) => text.slice(0, text.lastIndexOf("."))).sort();
-}
 
 /** `apps.v1.Deployment`; what is not in core/v1 of the files called so is in meta/v1. */
 function goldenSchema(name: string, schemas: ReadonlyMap<string, MessageSchema>): MessageSchema {

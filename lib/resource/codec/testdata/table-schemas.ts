@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
+import { GONE_FIELDS, NEWER_FIELDS, NEWER_MESSAGES } from "./newer-fields.ts";
 import type { FieldSchema, MessageForm, MessageSchema, ScalarType } from "../../schema.ts";
 
 /** A message of contracts/kubernetes-api.json, as far as the codec needs it. */
-interface TableMessage {
+export interface TableMessage {
   readonly m: string;
   readonly tm?: 1;
   readonly j?: string;
   readonly f: readonly TableField[];
 }
 
-interface TableField {
+export interface TableField {
   readonly n: string;
   readonly i: number;
   readonly t: string;
@@ -41,8 +42,22 @@ const SCALARS = new Set(["string", "bool", "int32", "int64", "uint32", "uint64",
 /** Schemas straight from the contract tables, by their name there (`core/v1.Pod`). For tests of the codec alone. */
 export function loadTableSchemas(file: string): Map<string, MessageSchema> {
   const table = JSON.parse(readFileSync(file, "utf8")) as { messages: TableMessage[] };
+  return schemasOf(table.messages);
+}
+
+/** The same with members that upstream added later. */
+export function loadNewerSchemas(file: string): Map<string, MessageSchema> {
+  const table = JSON.parse(readFileSync(file, "utf8")) as { messages: TableMessage[] };
+  const messages = table.messages.map((message) => ({
+    ...message,
+    f: [...message.f.filter(({ n }) => n !== GONE_FIELDS[message.m]), ...(NEWER_FIELDS[message.m] ?? [])],
+  }));
+  return schemasOf([...messages, ...NEWER_MESSAGES]);
+}
+
+function schemasOf(messages: readonly TableMessage[]): Map<string, MessageSchema> {
   const schemas = new Map<string, MessageSchema>();
-  for (const message of table.messages) {
+  for (const message of messages) {
     const alias = message.m.slice(0, message.m.lastIndexOf("."));
     schemas.set(message.m, {
       name: message.m,
