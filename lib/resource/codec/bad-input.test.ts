@@ -163,6 +163,15 @@ describe("RELIABILITY §4, REST fields", { timeout: 60_000 }, () => {
     expect(codec.encodeJson(pod, codec.normalize(pod, fromYaml).object)).toContain('"labels":{"__proto__":"a"}');
   });
 
+  test("a hundred unknown fields are named, not all of a million", () => {
+    const members = Array.from({ length: 500 }, (_, index) => `"x${index}":1`).join(",");
+    expect(codec.decodeJson(pod, `{${members}}`).unknownFields).toHaveLength(100);
+    const twice = Array.from({ length: 500 }, (_, index) => `"x${index}":"","x${index}":""`).join(",");
+    expect(codec.decodeJson(pod, `{"metadata":{"labels":{${twice}}}}`).duplicateFields).toHaveLength(100);
+    const wireFields = Buffer.concat(Array.from({ length: 500 }, () => Buffer.from([0x98, 0x06, 0x01])));
+    expect(codec.decodeProtobuf(pod, wireFields).unknownFields).toHaveLength(100);
+  });
+
   test("few bytes do not become much memory", () => {
     const small = new Codec({ maxElements: 1000 });
     const many = `{"spec":{"containers":[${"{},".repeat(1000)}{}]}}`;

@@ -1,7 +1,5 @@
 import { endOfString } from "./json-string.ts";
-import { pathText } from "./wire-reader.ts";
-
-const MAX_NAMED = 100;
+import { MAX_NAMED_FIELDS, pathText } from "./wire-reader.ts";
 
 /** Paths of the members that an object of this valid JSON text has more than once, each path once. */
 export function duplicateFields(text: string): string[] {
@@ -10,7 +8,7 @@ export function duplicateFields(text: string): string[] {
   /** Names seen, by depth; undefined for lists. */
   const seen: (Set<string> | undefined)[] = [];
   let expectsName = false;
-  for (let index = 0; index < text.length && found.size < MAX_NAMED; index++) {
+  for (let index = 0; index < text.length && found.size < MAX_NAMED_FIELDS; index++) {
     const code = text.charCodeAt(index);
     const depth = seen.length - 1;
     if (code === 0x22) {

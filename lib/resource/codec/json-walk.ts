@@ -1,6 +1,6 @@
 import { DecodeError } from "./decode-error.ts";
 import { NumberLiteral } from "./json-text.ts";
-import { pathText } from "./wire-reader.ts";
+import { MAX_NAMED_FIELDS, pathText } from "./wire-reader.ts";
 
 /** What one walk over a JSON value gathers. */
 export class JsonWalk {
@@ -34,7 +34,9 @@ export class JsonWalk {
   }
 
   unknown(): void {
-    this.unknownFields.push(pathText(this.path, this.depth));
+    if (this.unknownFields.length < MAX_NAMED_FIELDS) {
+      this.unknownFields.push(pathText(this.path, this.depth));
+    }
   }
 
   countElements(count: number): void {

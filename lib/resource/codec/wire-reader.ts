@@ -194,6 +194,9 @@ export class WireReader {
   /** Passes over the value of a field that the schema does not know, and notes it. */
   skipUnknown(tag: number, end: number): void {
     this.skip(tag & 7, end);
+    if (this.unknownFields.length >= MAX_NAMED_FIELDS) {
+      return;
+    }
     const parent = pathText(this.path, this.depth - 1);
     this.unknownFields.push(parent === "" ? `#${tag >>> 3}` : `${parent}.#${tag >>> 3}`);
   }
@@ -213,6 +216,9 @@ export class WireReader {
     }
   }
 }
+
+/** So many unknown or duplicate fields are named; who sends more learns enough from these. */
+export const MAX_NAMED_FIELDS = 100;
 
 /** `spec.containers[0].name`. */
 export function pathText(path: readonly (string | number)[], length: number): string {
