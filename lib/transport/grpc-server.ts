@@ -123,7 +123,9 @@ export class GrpcServer {
       const run = handler as (requests: AsyncIterable<unknown>, call: ServerCall) => AsyncIterable<unknown>;
       const bidi: handleBidiStreamingCall<unknown, unknown> = (stream) => {
         const call = this.#begin(stream);
-        this.#pump(run(readable(stream), call.context), stream, call.end);
+        // A handler that leaves the loop over its requests early must not destroy the way of its answers.
+        const requests = stream.iterator({ destroyOnReturn: false });
+        this.#pump(run(readable(requests), call.context), stream, call.end);
       };
       return bidi;
     }

@@ -92,4 +92,25 @@ describe("a server and a client over a loopback port", () => {
     call.end();
     expect((await answers.next()).done).toBe(true);
   });
+
+  test("what cannot be decoded is INVALID_ARGUMENT, whatever the kind of call", async () => {
+    const garbage = { encode: () => ({ finish: () => Uint8Array.of(0x0a, 0xff, 0x01) }), decode: () => ({}) };
+    const { check, watch } = HealthDefinition.methods;
+    const health = channel.client({
+      ...HealthDefinition,
+      methods: { check: { ...check, requestType: garbage }, watch: { ...watch, requestType: garbage } },
+    });
+    await expect(health.check({})).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const streamed = async () => {
+      for await (const _answer of health.watch({}));
+    };
+    await expect(streamed()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const both = channel.client({
+      ...WatchDefinition,
+      methods: { watch: { ...WatchDefinition.methods.watch, requestType: garbage } },
+    });
+    const call = both.watch();
+    void call.write({});
+    await expect(call[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
 });
