@@ -25,7 +25,7 @@ function parse(text: string, registry: string): ImageCredentials[] {
     if (!isRecord(entry) || hostOf(server) !== registry) return [];
     const [user = "", ...rest] = Buffer.from(textOf(entry["auth"]), "base64").toString("utf8").split(":");
     const username = textOf(entry["username"]) || user;
-    return [{ username, password: textOf(entry["password"]) || rest.join(":"), serverAddress: server }];
+    return [{ username, password: textOf(entry["password"]) || rest.join(":") }];
   });
 }
 

@@ -208,7 +208,6 @@ export interface ImageRecord {
 export interface ImageCredentials {
   readonly username: string;
   readonly password: string;
-  readonly serverAddress: string;
 }
 
 /** A log in the CRI's line format, read by position. */
