@@ -131,6 +131,33 @@ describe("a restart", () => {
   });
 });
 
+describe("invariant 24: fields of a newer version", () => {
+  test("are never dropped: the object is read and deleted, and no write goes over it", async () => {
+    const api = await started();
+    await api.client.create(configMaps, { metadata: { name: "newer", namespace: "default" }, data: { a: "b" } });
+    const key = Buffer.from("/registry/configmaps/default/newer");
+    const stored = (await api.store.range({ key })).kvs[0]!.value;
+    // Field 99 with one byte, inside the message: two lengths grow by four.
+    const grown = Buffer.concat([
+      stored.subarray(0, stored.length - 4),
+      Buffer.of(0x9a, 0x06, 1, 120),
+      stored.subarray(-4),
+    ]);
+    const lengthAt = grown.indexOf(0x12, 4 + 2 + grown[5]!) + 1;
+    grown[lengthAt] = grown[lengthAt]! + 4;
+    await api.store.txn({ compare: [], success: [{ type: "put", key, value: grown }] });
+    const target = "/api/v1/namespaces/default/configmaps/newer";
+    const read = await api.send("GET", target);
+    expect(read.json()).toMatchObject({ data: { a: "b" } });
+    const patch = { headers: { "content-type": "application/merge-patch+json" }, body: '{"data":{"c":"d"}}' };
+    const refused = await api.send("PATCH", target, patch);
+    expect(refused.status).toBe(403);
+    expect(refused.json()["message"]).toContain("fields that this version of the server does not know");
+    expect((await api.store.range({ key })).kvs[0]!.value).toEqual(new Uint8Array(grown));
+    expect((await api.send("DELETE", target)).status).toBe(200);
+  });
+});
+
 describe("events", () => {
   test("core/v1 and events.k8s.io/v1 are the same objects, and live an hour", async () => {
     const api = await started();

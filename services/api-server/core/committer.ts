@@ -1,9 +1,10 @@
 import type { Fence } from "../../../lib/client/api-client.ts";
-import { asStatusError, conflict, StatusError, serviceUnavailable } from "../../../lib/core/status-error.ts";
+import { asStatusError, conflict, forbidden, StatusError, serviceUnavailable } from "../../../lib/core/status-error.ts";
 import { type Compare, type KeyValue, type Store, StoreError, type StoreOp } from "../../../lib/store/store.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storeKey } from "../cache/registry-key.ts";
 import type { ExpectedWrite, WatchCache } from "../cache/watch-cache.ts";
+import { unknownStoredFields } from "./kind-table.ts";
 import { type KubeObject, valueAt } from "./kube-object.ts";
 import type { LeasePool } from "./lease-pool.ts";
 import type { ServedKind, StoredKind } from "./stored-kind.ts";
@@ -157,6 +158,7 @@ export class Committer {
         ? { op: undefined, write: undefined }
         : { op: { type: "delete", key }, write: undefined };
     }
+    if (current !== undefined) refuseIncomplete(current, plan);
     const object = plan.kind.toStorage(decision.object);
     if (object.metadata?.resourceVersion !== undefined) delete object.metadata.resourceVersion;
     const value = plan.kind.stored.encodeStored(object);
@@ -206,6 +208,16 @@ function dryRunOutcome(decision: Decision, before: CachedObject | undefined): Ou
   if (decision.type === "put") return { type: "dry-run", before, object: decision.object };
   if (decision.type === "delete" && before !== undefined) return { type: "deleted", before, after: before };
   return { type: "kept", after: before };
+}
+
+/** Invariant 24: what this version cannot read it must not write over. */
+function refuseIncomplete(current: CachedObject, plan: WritePlan): void {
+  const unknown = unknownStoredFields(current.object());
+  if (unknown.length === 0) return;
+  const { group, resource } = plan.kind.definition;
+  const fields = unknown.slice(0, 5).join(", ");
+  const why = `it is stored with fields that this version of the server does not know (${fields}); writing it would lose them`;
+  throw forbidden({ group, resource }, plan.name, why);
 }
 
 function checkFence(fence: Fence, lease: CachedObject | undefined): void {

@@ -1,4 +1,4 @@
-import type { Codec } from "../../../lib/resource/codec/codec.ts";
+import type { Codec, Decoded } from "../../../lib/resource/codec/codec.ts";
 import { hasEnvelope } from "../../../lib/resource/codec/envelope.ts";
 import type { ResourceDefinition } from "../../../lib/resource/kind.ts";
 import type { Registry } from "../../../lib/resource/registry.ts";
@@ -108,10 +108,24 @@ function servedKind(
 
 /** Both stored encodings are always read, as upstream does. */
 function decodeStored(definition: ResourceDefinition, codec: Codec, bytes: Uint8Array): KubeObject {
-  if (!hasEnvelope(bytes)) return codec.decodeJson(definition.schema, bytes).object;
+  const decoded = decodeBytes(definition, codec, bytes);
+  if (decoded.unknownFields.length > 0) incomplete.set(decoded.object, decoded.unknownFields);
+  return decoded.object;
+}
+
+function decodeBytes(definition: ResourceDefinition, codec: Codec, bytes: Uint8Array): Decoded {
+  if (!hasEnvelope(bytes)) return codec.decodeJson(definition.schema, bytes);
   const { apiVersion, kind, raw } = codec.decodeEnvelope(bytes);
   if (kind !== definition.kind) throw new Error(`stored object is a ${apiVersion} ${kind}, not a ${definition.kind}`);
-  return codec.decodeProtobuf(definition.schema, raw, { apiVersion, kind }).object;
+  return codec.decodeProtobuf(definition.schema, raw, { apiVersion, kind });
+}
+
+/** Objects that were stored by a version that knows more fields; what it knows lies in the store only. */
+const incomplete = new WeakMap<object, readonly string[]>();
+
+/** Stored fields that this version does not know: they would be lost if the object were written again (invariant 24). */
+export function unknownStoredFields(object: KubeObject): readonly string[] {
+  return incomplete.get(object) ?? [];
 }
 
 function same(object: KubeObject): KubeObject {

@@ -13,6 +13,7 @@ import type { Startable } from "../../../lib/core/startable.ts";
 import type { ApiServerOptions } from "../api-server.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Exchange } from "./exchange.ts";
+import { closeWhenIdle } from "./idle-session.ts";
 
 export interface RestServerComponents {
   readonly dispatcher: Dispatcher;
@@ -23,6 +24,8 @@ export interface RestServerComponents {
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECK_INTERVAL_MS = 1_000;
+/** As upstream's idle timeout. */
+const IDLE_MS = 90_000;
 const MAX_STREAMS = 250;
 /** Node's default of 64 KiB makes a large list wait for the client at every window. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -65,7 +68,7 @@ export class RestServer implements Startable {
 
   async start(): Promise<void> {
     const server = this.#server;
-    const { log } = this.#components;
+    const { clock, log } = this.#components;
     // These belong to HTTP/1.1 connections; the types of the HTTP/2 server do not know them.
     const timeouts = {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -78,6 +81,7 @@ export class RestServer implements Startable {
       socket.on("close", () => this.#sockets.delete(socket));
     });
     server.on("session", (session) => {
+      closeWhenIdle(session, clock, { firstMs: HEADERS_TIMEOUT_MS, laterMs: IDLE_MS });
       this.#sessions.add(session);
       session.on("close", () => this.#sessions.delete(session));
     });
