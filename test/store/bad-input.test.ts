@@ -144,6 +144,20 @@ describe("bad input: etcd API", () => {
     await expect(kv().put(huge)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
   });
 
+  test("bytes that are no message: INVALID_ARGUMENT", async () => {
+    const truncated = { encode: () => ({ finish: () => Uint8Array.of(0x0a, 0x10, 0x61) }), decode: () => ({}) };
+    const broken = channel.client({
+      ...KVDefinition,
+      methods: { put: { ...KVDefinition.methods.put, requestType: truncated } },
+    });
+    await expect(broken.put({})).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const stream = channel
+      .client({ ...WatchDefinition, methods: { watch: { ...WatchDefinition.methods.watch, requestType: truncated } } })
+      .watch();
+    void stream.write({});
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   test("compacted revision", async () => {
     await put(store, "c", "1");
     const { revision } = await put(store, "c", "2");

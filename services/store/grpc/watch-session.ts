@@ -1,6 +1,7 @@
 import type { WatchCreateRequest, WatchRequest, WatchResponse } from "../../../lib/gen/etcd/etcdserverpb/rpc.ts";
 import { eventMessage, watchOf } from "../../../lib/store/etcd-messages.ts";
 import type { StoreEvent, StoreWatch, StoreWatchBatch } from "../../../lib/store/store.ts";
+import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import type { SqliteStore } from "../sqlite-store.ts";
 import { headerOf } from "./response-header.ts";
 
@@ -30,6 +31,7 @@ export class WatchSession {
   #queue: Waiting[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
+  #failure: RpcError | undefined;
   #nextId = 0n;
 
   constructor(store: SqliteStore) {
@@ -45,10 +47,13 @@ export class WatchSession {
         else if (requestUnion?.$case === "progressRequest") this.#progress();
       }
     };
-    // A request stream breaks when the client goes away, which is an end like any other.
     run().then(
       () => this.end(),
-      () => this.end(),
+      (error: unknown) => {
+        // A stream also breaks when the client goes away, which is an end like any other.
+        if (error instanceof RpcError) this.#failure = error;
+        this.end();
+      },
     );
   }
 
@@ -65,6 +70,7 @@ export class WatchSession {
         this.#wake = resolve;
       });
     }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   end(): void {
