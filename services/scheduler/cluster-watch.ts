@@ -71,7 +71,10 @@ export class ClusterWatch {
       return;
     }
     const unchanged = old !== undefined && sameText(old.spec, pod.spec) && sameText(labelsOf(old), labelsOf(pod));
-    if (!unchanged && !this.table.isPlaced(uid)) this.queue.put(podInfoOf(pod));
+    if (unchanged || this.table.isPlaced(uid)) return;
+    const info = podInfoOf(pod);
+    if (old === undefined) this.table.nominate(info, pod.status?.nominatedNodeName);
+    this.queue.put(info);
   }
 
   private placedPodSeen(pod: Pod, old: Pod | undefined, nodeName: string): void {
@@ -80,7 +83,9 @@ export class ClusterWatch {
     const sameLabels = wasPlaced && sameText(labelsOf(old), labelsOf(pod));
     const isDying = pod.metadata?.deletionTimestamp !== undefined;
     if (sameSpec && sameLabels && !isDying) return;
-    this.table.addPod(podInfoOf(pod), nodeName);
+    const info = podInfoOf(pod);
+    this.table.nominate(info, undefined);
+    this.table.addPod(info, nodeName);
     if (!wasPlaced) this.queue.wake("pod-placed");
     if (wasPlaced && !sameSpec) this.queue.wake("pod-freed");
     if (wasPlaced && (!sameLabels || isDying)) this.queue.wake("pod-labels");
@@ -90,6 +95,10 @@ export class ClusterWatch {
     const uid = pod.metadata?.uid ?? "";
     const { namespace, name } = pod.metadata ?? {};
     this.queue.remove(`${namespace}/${name}`);
+    if (this.table.nominationOf(uid) !== undefined) {
+      this.table.nominate(podInfoOf(pod), undefined);
+      this.queue.wake("pod-freed");
+    }
     if (!this.table.isPlaced(uid)) return;
     this.table.removePod(uid);
     this.queue.wake("pod-freed");

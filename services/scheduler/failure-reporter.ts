@@ -20,30 +20,40 @@ export class FailureReporter {
   }
 
   /** `quiet`: nothing has happened since the last attempt, so the same again is not worth an event. */
-  async unschedulable(pod: Pod, message: string, quiet: boolean): Promise<void> {
+  async unschedulable(pod: Pod, message: string, quiet: boolean, nominated: string | undefined): Promise<void> {
     const uid = pod.metadata?.uid ?? "";
-    const same = this.said.get(uid) === message;
+    const text = `${nominated ?? ""} ${message}`;
+    const same = this.said.get(uid) === text;
     if (!(same && quiet)) this.components.recorder.record(pod, "Warning", "FailedScheduling", message);
-    this.said.set(uid, message);
-    if (!same) await this.setCondition(pod, "Unschedulable", message);
+    this.said.set(uid, text);
+    if (!same) await this.setCondition(pod, "Unschedulable", message, nominated);
   }
 
   async failed(pod: Pod, message: string): Promise<void> {
     this.components.recorder.record(pod, "Warning", "FailedScheduling", message);
-    await this.setCondition(pod, "SchedulerError", message);
+    await this.setCondition(pod, "SchedulerError", message, pod.status?.nominatedNodeName);
   }
 
-  private async setCondition(pod: Pod, reason: string, message: string): Promise<void> {
+  private async setCondition(
+    pod: Pod,
+    reason: string,
+    message: string,
+    nominatedNodeName: string | undefined,
+  ): Promise<void> {
     const { api, clock, log } = this.components;
     const { namespace = "", name = "", uid } = pod.metadata ?? {};
     const before = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
-    if (before?.status === "False" && before.reason === reason && before.message === message) return;
+    const isSaid = before?.status === "False" && before.reason === reason && before.message === message;
+    if (isSaid && pod.status?.nominatedNodeName === nominatedNodeName) return;
     const lastTransitionTime =
       before?.status === "False" && before.lastTransitionTime !== undefined
         ? before.lastTransitionTime
         : formatTime(clock.nowMs());
     const condition = { type: "PodScheduled", status: "False", reason, message, lastTransitionTime };
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    const body = {
+      metadata: { uid },
+      status: { conditions: [condition], nominatedNodeName: nominatedNodeName ?? null },
+    };
     try {
       await api.patch(pods, { namespace, name }, { type: "strategic", body }, { subresource: "status" });
     } catch (thrown) {

@@ -3,7 +3,7 @@ import type { Random } from "../../lib/core/random.ts";
 import type { NodeDecision } from "./decision.ts";
 import type { NodeEntry, NodeTable } from "./nodes/node-table.ts";
 import type { PodInfo } from "./nodes/pod-info.ts";
-import type { Filter } from "./plugins/filter.ts";
+import { type Filter, PASSES } from "./plugins/filter.ts";
 import { SCORE_MAX, type Score } from "./plugins/score.ts";
 
 export type Placement =
@@ -55,10 +55,26 @@ export class Placer {
     const shared = this.sharedOf(pod);
     const reasons = new Map(shared.failures);
     const refusing = new Set(shared.filters);
-    const feasible = this.passing(shared.passing, this.usageFilters, pod, reasons, refusing);
+    const feasible = this.table.withNominated(pod, () =>
+      this.passing(shared.passing, this.usageFilters, pod, reasons, refusing),
+    );
     if (feasible.length > 0) return { node: this.best(pod, feasible).name, feasible: feasible.length };
     const nodeCount = this.table.nodes().length;
     return { node: undefined, failures: { nodeCount, reasons, filters: refusing } };
+  }
+
+  /** The nodes that could take the pod if others left. */
+  helpful(pod: PodInfo): NodeEntry[] {
+    const isHopeless = (entry: NodeEntry) =>
+      this.usageFilters.some((filter) => filter.isHopeless?.(pod, entry, this.table) === true);
+    return this.sharedOf(pod).passing.filter((entry) => !isHopeless(entry));
+  }
+
+  /** Whether the pod could run here as things are now, those included who were promised the node. */
+  fits(pod: PodInfo, entry: NodeEntry): boolean {
+    return this.table.withNominated(pod, () =>
+      this.usageFilters.every((filter) => (filter.prepare(pod, this.table)?.(entry) ?? PASSES).length === 0),
+    );
   }
 
   /** Every filter's answer for every node, and the score of those that could take the pod. */

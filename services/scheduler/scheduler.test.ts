@@ -68,9 +68,15 @@ test("a pod that fits nowhere says why, by cause, as event and condition", async
   await api.create(pods, pod("big", "1"));
   await clock.advance(100);
   const message = "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).";
-  expect(await messages(api)).toEqual([`Warning FailedScheduling: ${message}`]);
+  const told = `${message} preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.`;
+  expect(await messages(api)).toEqual([`Warning FailedScheduling: ${told}`]);
   const condition = (await api.get(pods, key("big"))).status?.conditions?.[0];
-  expect(condition).toMatchObject({ type: "PodScheduled", status: "False", reason: "Unschedulable", message });
+  expect(condition).toMatchObject({
+    type: "PodScheduled",
+    status: "False",
+    reason: "Unschedulable",
+    message: told,
+  });
   const decision = scheduler.explain("default/big");
   expect(decision.state).toBe("unschedulable");
   expect(decision.message).toBe(message);

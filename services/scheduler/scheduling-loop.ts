@@ -7,16 +7,19 @@ import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import type { Namespace, Node, Pod } from "../../lib/gen/k8s/core/v1.ts";
-import { namespaces, nodes, pods } from "../../lib/gen/k8s/resources.ts";
+import type { PodDisruptionBudget } from "../../lib/gen/k8s/policy/v1.ts";
+import { namespaces, nodes, podDisruptionBudgets, pods } from "../../lib/gen/k8s/resources.ts";
 import { Binder } from "./binder.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { type Decision, failureMessage } from "./decision.ts";
 import { FailureReporter } from "./failure-reporter.ts";
 import { NodeTable } from "./nodes/node-table.ts";
 import { podInfoOf } from "./nodes/pod-info.ts";
-import { Placer } from "./placement.ts";
+import { type Failures, Placer } from "./placement.ts";
 import { FILTERS } from "./plugins/filters.ts";
 import { SCORES } from "./plugins/scores.ts";
+import { Evictor } from "./preemption/evictor.ts";
+import { Preemptor } from "./preemption/preemptor.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue/scheduling-queue.ts";
 import type { SchedulerMetrics } from "./scheduler-metrics.ts";
 
@@ -29,6 +32,8 @@ export interface LoopComponents {
   readonly recorder: EventRecorder;
 }
 
+/** Others get their turn after this long, whatever waits. */
+const SLICE_MS = 5;
 /** Writes that may be under way at once; the next pod waits for a place. */
 const IN_FLIGHT_MAX = 64;
 
@@ -45,6 +50,9 @@ export class SchedulingLoop implements Startable {
   private readonly table = new NodeTable();
   private readonly queue: SchedulingQueue;
   private readonly placer: Placer;
+  private readonly budgets: Informer<PodDisruptionBudget>;
+  private readonly preemptor: Preemptor;
+  private readonly evictor: Evictor;
   private readonly binder: Binder;
   private readonly reporter: FailureReporter;
   private readonly inFlight = new Set<Promise<void>>();
@@ -59,12 +67,19 @@ export class SchedulingLoop implements Startable {
     this.namespaces = new Informer(components, namespaces);
     this.queue = new SchedulingQueue(components, { filters: FILTERS });
     this.placer = new Placer({ table: this.table, random: components.random }, { filters: FILTERS, scores: SCORES });
+    this.budgets = new Informer(components, podDisruptionBudgets);
+    this.preemptor = new Preemptor({ table: this.table, placer: this.placer, random: components.random });
+    this.evictor = new Evictor(components, options);
     this.binder = new Binder({ ...components, signal: this.stopper.signal });
     this.reporter = new FailureReporter(components);
     const watch = new ClusterWatch({ table: this.table, queue: this.queue, schedulerName: options.schedulerName });
     this.namespaces.addHandler(watch.namespaces);
     this.nodes.addHandler(watch.nodes);
     this.pods.addHandler(watch.pods);
+  }
+
+  private get informers() {
+    return [this.budgets, this.namespaces, this.nodes, this.pods];
   }
 
   async start(): Promise<void> {
@@ -75,7 +90,7 @@ export class SchedulingLoop implements Startable {
   async stop(): Promise<void> {
     this.stopper.abort(new Error("the scheduler was stopped"));
     this.queue.close();
-    await Promise.all([this.pods.stop(), this.nodes.stop(), this.namespaces.stop()]);
+    await Promise.all(this.informers.map((informer) => informer.stop()));
     await this.running;
     await Promise.all(this.inFlight);
   }
@@ -100,22 +115,27 @@ export class SchedulingLoop implements Startable {
   }
 
   private async run(): Promise<void> {
-    await Promise.all([this.namespaces.start(), this.nodes.start(), this.pods.start()]);
+    await Promise.all(this.informers.map((informer) => informer.start()));
     try {
-      await Promise.all([this.namespaces.whenSynced(), this.nodes.whenSynced(), this.pods.whenSynced()]);
+      await Promise.all(this.informers.map((informer) => informer.whenSynced()));
     } catch {
       return;
     }
+    const { clock, metrics } = this.components;
+    let sliceBeganMs = clock.monotonicMs();
     for (let pod = await this.queue.take(); pod !== undefined; pod = await this.queue.take()) {
       this.attempt(pod);
-      this.components.metrics.pending(this.queue.counts());
+      metrics.pending(this.queue.counts());
       if (this.inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.inFlight);
+      if (clock.monotonicMs() - sliceBeganMs < SLICE_MS) continue;
+      await clock.sleep(0);
+      sliceBeganMs = clock.monotonicMs();
     }
   }
 
   /** Chooses without waiting, so that table and choice cannot drift apart. */
   private attempt(queued: QueuedPod): void {
-    const { clock, metrics, log } = this.components;
+    const { clock, metrics } = this.components;
     const { info } = queued;
     if (this.table.isPlaced(info.uid)) {
       this.queue.remove(info.key);
@@ -126,14 +146,27 @@ export class SchedulingLoop implements Startable {
     const durationMs = clock.monotonicMs() - beganMs;
     if (placement.node === undefined) {
       metrics.attempted("unschedulable", durationMs);
-      this.queue.failed(queued, placement.failures.filters);
-      const message = failureMessage(placement.failures);
-      log.debug("no node fits", { pod: info.key, message });
-      this.track(this.reporter.unschedulable(info.pod, message, queued.byTime));
+      this.noNodeFits(queued, placement.failures);
       return;
     }
+    this.table.nominate(info, undefined);
     this.table.assume(info, placement.node);
     this.track(this.bind(queued, placement.node, durationMs));
+  }
+
+  private noNodeFits(queued: QueuedPod, failures: Failures): void {
+    const { info } = queued;
+    const plan = failures.nodeCount === 0 ? undefined : this.preemptor.plan(info, this.budgets.store.list());
+    this.queue.failed(queued, failures.filters);
+    const suffix = plan !== undefined && plan.node === undefined ? ` ${plan.message}` : "";
+    const message = `${failureMessage(failures)}${suffix}`;
+    this.components.log.debug("no node fits", { pod: info.key, message });
+    if (plan?.node !== undefined) {
+      this.table.nominate(info, plan.node);
+      this.track(this.evictor.evict(plan.victims, info, plan.node));
+    } else if (plan?.isWaiting !== true) this.table.nominate(info, undefined);
+    const nominated = this.table.nominationOf(info.uid);
+    this.track(this.reporter.unschedulable(info.pod, message, queued.byTime, nominated));
   }
 
   private async bind(queued: QueuedPod, nodeName: string, durationMs: number): Promise<void> {

@@ -24,7 +24,8 @@ test("a pod that fits nowhere says why in describe and get, and runs when it fit
   await ok("cordon", "node-2");
   await ok("run", "big", "--image=x", bigPod("big", { resources: { requests: { cpu: "500" } } }));
   const message =
-    "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable.";
+    "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. " +
+    "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
   await eventually(async () => {
     const described = await ok("describe", "pod", "big");
     expect(described).toContain(message);

@@ -32,6 +32,10 @@ export class NodeTable {
   /** Grows with every change of a node's own properties: results that depend on those alone are good until then. */
   nodesGeneration = 0;
   private readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
+  /** Pods that wait for others to leave a node, by uid. */
+  private readonly nominations = new Map<string, { readonly info: PodInfo; readonly nodeName: string }>();
+  /** Placed pods per priority. */
+  private readonly priorities = new Map<number, number>();
   private readonly withTerms = new Set<string>();
   private readonly entries = new Map<string, NodeEntry>();
   private readonly placed = new Map<string, PlacedPod & { readonly assumed: boolean }>();
@@ -140,6 +144,7 @@ export class NodeTable {
     const { info, entry } = placement;
     this.placed.delete(uid);
     this.withTerms.delete(uid);
+    this.countPriority(info.priority, -1);
     entry.pods.delete(uid);
     this.countForOwner(info, entry, -1);
     this.columns.add(entry.row, info, -1);
@@ -151,9 +156,68 @@ export class NodeTable {
     const entry = this.entryOf(nodeName);
     this.placed.set(info.uid, { info, entry, assumed });
     if (info.terms !== undefined) this.withTerms.add(info.uid);
+    this.countPriority(info.priority, 1);
     entry.pods.set(info.uid, info);
     this.countForOwner(info, entry, 1);
     this.columns.add(entry.row, info, 1);
+  }
+
+  /** The pod has been promised this node, once others have left it; undefined takes the promise back. */
+  nominate(info: PodInfo, nodeName: string | undefined): void {
+    if (nodeName === undefined) this.nominations.delete(info.uid);
+    else this.nominations.set(info.uid, { info, nodeName });
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.nominations.get(uid)?.nodeName;
+  }
+
+  /** Asks with everybody in place who was promised a node and is not less important than `pod`. */
+  withNominated<T>(pod: PodInfo, ask: () => T): T {
+    const others = [...this.nominations.values()].filter(
+      ({ info }) => info.uid !== pod.uid && info.priority >= pod.priority && !this.placed.has(info.uid),
+    );
+    for (const { info, nodeName } of others) this.place(info, nodeName, true);
+    try {
+      return ask();
+    } finally {
+      for (const { info } of others) this.removePod(info.uid);
+    }
+  }
+
+  /**
+   * Runs `work` as if these pods were not there. `putBack` puts one back if `mayStay` answers yes with it in place. All are
+   * back afterwards.
+   */
+  without(pods: readonly PodInfo[], work: (putBack: (pod: PodInfo, mayStay: () => boolean) => boolean) => void): void {
+    const before = pods.flatMap((pod) => this.placed.get(pod.uid) ?? []);
+    for (const pod of pods) this.removePod(pod.uid);
+    try {
+      work((pod, mayStay) => {
+        const placement = before.find(({ info }) => info.uid === pod.uid);
+        if (placement === undefined) return true;
+        this.place(placement.info, placement.entry.name, placement.assumed);
+        if (mayStay()) return true;
+        this.removePod(pod.uid);
+        return false;
+      });
+    } finally {
+      for (const { info, entry, assumed } of before) {
+        if (!this.placed.has(info.uid)) this.place(info, entry.name, assumed);
+      }
+    }
+  }
+
+  /** Whether any placed pod is less important. */
+  hasLesser(priority: number): boolean {
+    for (const other of this.priorities.keys()) if (other < priority) return true;
+    return false;
+  }
+
+  private countPriority(priority: number, change: 1 | -1): void {
+    const count = (this.priorities.get(priority) ?? 0) + change;
+    if (count > 0) this.priorities.set(priority, count);
+    else this.priorities.delete(priority);
   }
 
   private countForOwner({ ownerUid }: PodInfo, entry: NodeEntry, change: 1 | -1): void {

@@ -24,6 +24,8 @@ export interface Filter {
   readonly wokenBy: readonly ClusterEvent[];
   /** "node": the answer depends on the pod's signature and the node's own properties alone; "usage": on its pods too. */
   readonly dependsOn: "node" | "usage";
+  /** For "usage": whether the node could not take the pod though no other pod were there. */
+  isHopeless?(pod: PodInfo, node: NodeEntry, table: NodeTable): boolean;
   /** Undefined when every node passes for this pod. */
   prepare(pod: PodInfo, table: NodeTable): NodeCheck | undefined;
 }

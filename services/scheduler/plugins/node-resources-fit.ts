@@ -5,6 +5,9 @@ export const nodeResourcesFit: Filter = {
   name: "NodeResourcesFit",
   wokenBy: ["node-added", "node-allocatable", "pod-freed"],
   dependsOn: "usage",
+  isHopeless(pod, { row }, { columns }) {
+    return pod.requests.some(([resource, amount]) => amount > columns.column(resource).allocatable[row]!);
+  },
   prepare(pod, table) {
     const wanted = pod.requests.map(([resource, amount]) => ({
       column: table.columns.column(resource),
