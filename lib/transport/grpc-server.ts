@@ -52,6 +52,7 @@ const FLOW_CONTROL_WINDOW_BYTES = 2 ** 20;
 /** Streams that one client may have open, and memory that one session may take: grpc-js bounds neither by itself. */
 const MAX_STREAMS = 1_000;
 const MAX_SESSION_MEMORY_MB = 64;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 interface Stream {
   readonly metadata: Metadata;
@@ -114,8 +115,11 @@ export class GrpcServer {
     const { tls } = this.#options;
     if (tls === undefined) return ServerCredentials.createInsecure();
     const pairs = [{ cert_chain: Buffer.from(tls.certPem), private_key: Buffer.from(tls.keyPem) }];
-    if (tls.clientCaPem === undefined) return ServerCredentials.createSsl(null, pairs, false);
-    return ServerCredentials.createSsl(Buffer.from(tls.clientCaPem), pairs, true);
+    const clientCa = tls.clientCaPem === undefined ? null : Buffer.from(tls.clientCaPem);
+    const credentials = ServerCredentials.createSsl(clientCa, pairs, clientCa !== null);
+    // Node waits 120 s, and grpc-js has no setting of its own (etcd GHSA-6vch).
+    Object.assign(credentials._getConstructorOptions() ?? {}, { handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+    return credentials;
   }
 
   #bind(method: MethodDefinition, handler: unknown): UntypedHandleCall {

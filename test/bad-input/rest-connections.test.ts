@@ -77,7 +77,17 @@ function resetCodes(text: string): number[] {
   return codes;
 }
 
-describe("REST conns", () => {
+/** :method GET, :scheme https, this path, :authority x. */
+function headerBlock(path: string, method = 0x82): Buffer {
+  return Buffer.concat([
+    Buffer.of(method, 0x87, 0x04, path.length),
+    Buffer.from(path),
+    Buffer.of(0x41, 1),
+    Buffer.from("x"),
+  ]);
+}
+
+describe.concurrent("REST conns", () => {
   test("slow headers/body: 408/close at 10 s", { timeout: 30_000 }, async () => {
     const [headers, body] = await Promise.all([tls("http/1.1"), tls("http/1.1")]);
     headers.write("GET /version HTTP/1.1\r\nHost: x\r\nX-Slow: ");
@@ -95,24 +105,51 @@ describe("REST conns", () => {
     }
   });
 
+  test("slow headers/body over HTTP/2: close/408 at 10 s", { timeout: 30_000 }, async () => {
+    const [silent, headers, body] = await Promise.all([tls("h2"), tls("h2"), tls("h2")]);
+    const block = headerBlock("/version");
+    headers.write(Buffer.concat([PREFACE, frame(1, 4, 1, block).subarray(0, 12)]));
+    const post = headerBlock("/api/v1/namespaces/default/configmaps", 0x83);
+    body.write(Buffer.concat([PREFACE, frame(1, 4, 1, post)]));
+    let at = 12;
+    const drip = setInterval(() => {
+      headers.write(frame(1, 4, 1, block).subarray(at, ++at));
+      body.write(frame(0, 0, 1, Buffer.from(" ")));
+    }, 2000);
+    setTimeout(() => body.destroySoon(), 13_000);
+    const [nothing, half, late] = await Promise.all([silent, headers, body].map(untilClosed));
+    clearInterval(drip);
+    for (const answer of [nothing, half]) {
+      expect(answer?.afterMs).toBeGreaterThan(8_000);
+      expect(answer?.afterMs).toBeLessThan(12_500);
+    }
+    expect(half?.text).not.toContain("gitVersion");
+    expect(late?.text).toContain("the body of the request did not arrive in time");
+    await stillServes();
+  });
+
   test("TLS handshake > 10 s closed (etcd GHSA-6vch)", { timeout: 30_000 }, async () => {
-    const socket = connectTcp({ host: "127.0.0.1", port: api.port });
-    const { afterMs } = await untilClosed(socket);
-    expect(afterMs).toBeGreaterThan(8_000);
-    expect(afterMs).toBeLessThan(14_000);
+    const hello = Buffer.from("16030100c8010000c40303", "hex");
+    const starts = [api.port, api.api.grpcPort].flatMap((port) => [
+      { port, bytes: Buffer.alloc(0) },
+      { port, bytes: hello },
+    ]);
+    await Promise.all(
+      starts.map(async ({ port, bytes }) => {
+        const socket = connectTcp({ host: "127.0.0.1", port });
+        socket.write(bytes);
+        const { afterMs } = await untilClosed(socket);
+        expect(afterMs).toBeGreaterThan(8_000);
+        expect(afterMs).toBeLessThan(14_000);
+      }),
+    );
   });
 
   test("rapid reset -> GOAWAY", { timeout: 30_000 }, async () => {
     const socket = await tls("h2");
     const closed = untilClosed(socket);
     socket.write(PREFACE);
-    // :method GET, :scheme https, :path /version, :authority x
-    const block = Buffer.concat([
-      Buffer.of(0x82, 0x87, 0x04, 8),
-      Buffer.from("/version"),
-      Buffer.of(0x41, 1),
-      Buffer.from("x"),
-    ]);
+    const block = headerBlock("/version");
     const reset = Buffer.alloc(4);
     reset.writeUInt32BE(8);
     let stream = 1;
@@ -182,13 +219,7 @@ describe("REST conns", () => {
     const socket = await tls("h2");
     const closed = untilClosed(socket);
     socket.write(PREFACE);
-    const path = "/api/v1/pods?watch=1";
-    const block = Buffer.concat([
-      Buffer.of(0x82, 0x87, 0x04, path.length),
-      Buffer.from(path),
-      Buffer.of(0x41, 1),
-      Buffer.from("x"),
-    ]);
+    const block = headerBlock("/api/v1/pods?watch=1");
     const frames: Buffer[] = [];
     for (let index = 0; index < limit + 20; index++) frames.push(frame(1, 5, index * 2 + 1, block));
     socket.write(Buffer.concat(frames));
