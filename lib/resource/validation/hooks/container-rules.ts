@@ -69,6 +69,11 @@ export function checkImage(image: string | undefined, path: FieldPath, violation
 function checkProbes(container: Container, path: FieldPath, violations: Violations): void {
   checkProbe(container.livenessProbe, path.child("livenessProbe"), violations, { onlyOneSuccess: true });
   checkProbe(container.readinessProbe, path.child("readinessProbe"), violations);
+  const grace = container.readinessProbe?.terminationGracePeriodSeconds;
+  if (grace !== undefined) {
+    const at = path.child("readinessProbe", "terminationGracePeriodSeconds");
+    violations.invalid(at, grace, "must not be set for readinessProbes");
+  }
   checkProbe(container.startupProbe, path.child("startupProbe"), violations, { onlyOneSuccess: true });
   const { postStart, preStop } = container.lifecycle ?? {};
   if (postStart !== undefined) checkHandler(postStart, path.child("lifecycle", "postStart"), violations);

@@ -178,6 +178,37 @@ describe("a new pod", () => {
       [/^Invalid spec.serviceAccountName/, /^Invalid spec.hostname/],
     ],
     [
+      "kernel settings",
+      "Pod",
+      pod({
+        securityContext: {
+          sysctls: [
+            { name: "foo-", value: "1" },
+            { name: "net.core.somaxconn" },
+            { name: "net.core.somaxconn" },
+            { name: "bar.." },
+          ],
+        },
+      }),
+      [
+        /sysctls\[0\]\.name: Invalid value: "foo-": must have at most 253 characters and match regex/,
+        /^Duplicate .*somaxconn/,
+        /Invalid value: "bar\.\."/,
+      ],
+    ],
+    [
+      "host names",
+      "Pod",
+      pod({ hostAliases: [{ ip: "x", hostnames: ["A"] }] }),
+      [/hostAliases\[0\]\.ip: Invalid value: "x": must be a valid IP address/, /hostnames\[0\]: Invalid value: "A"/],
+    ],
+    [
+      "grace of a readiness probe",
+      "Pod",
+      withContainer({ readinessProbe: { tcpSocket: { port: 1 }, terminationGracePeriodSeconds: 5 } }),
+      [/must not be set for readinessProbes$/],
+    ],
+    [
       "privileges",
       "Pod",
       withContainer({ securityContext: { privileged: true, allowPrivilegeEscalation: false } }),

@@ -1,4 +1,5 @@
-import type { PodSpec } from "../../../gen/k8s/core/v1.ts";
+import { isIP } from "node:net";
+import type { PodSpec, Sysctl } from "../../../gen/k8s/core/v1.ts";
 import type { FieldPath } from "../../field-path.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../name-format.ts";
 import type { Violations } from "../violations.ts";
@@ -26,6 +27,7 @@ export function checkPodSpec(spec: PodSpec, path: FieldPath, violations: Violati
   checkDns(spec, path, violations);
   checkResources(spec.resources, path.child("resources"), violations);
   checkSecurity(spec, path, violations);
+  checkHostAliases(spec, path, violations);
   for (const [index, { conditionType = "" }] of (spec.readinessGates ?? []).entries()) {
     const at = path.child("readinessGates").index(index).child("conditionType");
     violations.invalidEach(at, conditionType, qualifiedNameProblems(conditionType));
@@ -82,6 +84,35 @@ function checkSecurity(spec: PodSpec, path: FieldPath, violations: Violations): 
     const id = securityContext?.[member];
     if (id !== undefined && (id < 0 || id > MAX_INT32)) {
       violations.invalid(at.child(member), id, `must be between 0 and ${MAX_INT32}, inclusive`);
+    }
+  }
+  checkSysctls(securityContext?.sysctls ?? [], at.child("sysctls"), violations);
+}
+
+const SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+const SYSCTL = `(${SYSCTL_SEGMENT}[\\./])*${SYSCTL_SEGMENT}`;
+const sysctlForm = new RegExp(`^(?:${SYSCTL})$`);
+
+function checkSysctls(sysctls: readonly Sysctl[], path: FieldPath, violations: Violations): void {
+  const names = new Set<string>();
+  for (const [index, { name = "" }] of sysctls.entries()) {
+    const at = path.index(index).child("name");
+    if (name === "") violations.required(at);
+    else if (name.length > 253 || !sysctlForm.test(name)) {
+      violations.invalid(at, name, `must have at most 253 characters and match regex ^${SYSCTL}$`);
+    } else if (names.has(name)) violations.duplicate(at, name);
+    names.add(name);
+  }
+}
+
+function checkHostAliases({ hostAliases = [] }: PodSpec, path: FieldPath, violations: Violations): void {
+  for (const [index, { ip = "", hostnames = [] }] of hostAliases.entries()) {
+    const at = path.child("hostAliases").index(index);
+    if (isIP(ip) === 0) {
+      violations.invalid(at.child("ip"), ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    }
+    for (const [position, name] of hostnames.entries()) {
+      violations.invalidEach(at.child("hostnames").index(position), name, dnsSubdomainProblems(name));
     }
   }
 }
