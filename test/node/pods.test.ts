@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import type { Container, ContainerStatus, Pod, PodSpec } from "../../lib/gen/k8s/core/v1.ts";
@@ -316,5 +318,37 @@ describe.skipIf(skipping("node: pods in containers", whyNotContainers()))("pods 
     );
     expect(pod.status?.podIP).toBe(pod.status?.hostIP);
     expect(text).toContain(pod.status!.hostIP!);
+  });
+
+  test("a log that grows is moved away, and whoever follows it loses no line", async () => {
+    const script =
+      "yes 0123456789012345678901234567890123456789 | head -n 200000; sleep 1; for i in $(seq 300); do echo end $i; sleep 0.1; done";
+    await create("chatty", { containers: [shell(script)] });
+    const pod = await until("chatty", (each) => each.status?.phase === "Running");
+    const folder = path.join(cluster.dataDir, "nodes/node-1/logs", `default_chatty_${pod.metadata?.uid}`, "main");
+    const following = cluster.kubectl.run(["logs", "chatty", "-f", "--tail=1"], { timeoutMs: 60_000 });
+    await eventually(() =>
+      expect(readdirSync(folder).sort()).toEqual(["0.log", expect.stringMatching(/^0\.log\.\d{8}-\d{6}$/)]),
+    );
+    expect(await logs("chatty", "--tail=1")).toMatch(/^end \d+\n$/);
+    await eventually(async () => expect(await logs("chatty")).not.toContain("0123456789"));
+    await remove("chatty");
+    const ends = (await following).stdout.split("\n").filter((line) => line.startsWith("end "));
+    expect(ends.length).toBeGreaterThan(10);
+    expect(ends).toEqual(ends.map((_line, n) => `end ${n + 1}`));
+    await eventually(() => expect(existsSync(path.dirname(folder))).toBe(false));
+  });
+
+  test("forced away: the object goes at once, the container after its grace", async () => {
+    await create("forced", {
+      containers: [shell("trap '' TERM; while :; do sleep 0.1; done")],
+      terminationGracePeriodSeconds: 4,
+    });
+    const pod = await until("forced", (each) => each.status?.phase === "Running");
+    const folder = path.join(cluster.dataDir, "nodes/node-1/pods", pod.metadata?.uid ?? "");
+    expect(existsSync(folder)).toBe(true);
+    await cluster.kubectl.ok(["delete", "pod", "forced", "--force", "--grace-period=0"]);
+    expect((await cluster.kubectl.run(["get", "pod", "forced"])).stderr).toContain("NotFound");
+    await eventually(() => expect(existsSync(folder)).toBe(false), { timeoutMs: 15_000 });
   });
 });
