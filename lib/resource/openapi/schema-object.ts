@@ -89,7 +89,9 @@ function fieldObject(field: FieldSchema, dialect: Dialect): SchemaObject {
     ...(field.patchMergeKey === undefined ? {} : { "x-kubernetes-patch-merge-key": field.patchMergeKey }),
     ...(field.patchStrategy === undefined ? {} : { "x-kubernetes-patch-strategy": field.patchStrategy }),
   };
-  const described = field.description === "" ? {} : { description: field.description };
+  // kubectl explain shows the description of the message as well: the same need not be said twice.
+  const isSaid = field.description === "" || field.description === messageOf(field)?.description;
+  const described = isSaid ? {} : { description: field.description };
   const value = valueObject(field, dialect);
   if (field.mapKey !== undefined) return { ...described, type: "object", additionalProperties: value, ...extensions };
   if (field.repeated) return { ...described, type: "array", items: value, ...extensions };
