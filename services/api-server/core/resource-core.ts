@@ -1,20 +1,21 @@
 import type { Fence } from "../../../lib/client/api-client.ts";
 import type { Clock } from "../../../lib/core/clock.ts";
 import { badRequest, methodNotSupported, notFound, pageNotFound, StatusError } from "../../../lib/core/status-error.ts";
-import type { Verb } from "../../../lib/resource/kind.ts";
 import type { AuthorizerList } from "../auth/authorizer.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { type Answer, plainView, statusView, viewOf } from "./answer.ts";
 import type { CommitOptions, Committer, Outcome, WritePlan } from "./committer.ts";
-import { checkDeleteRequest, decideDelete, isFinished } from "./delete-plan.ts";
+import { checkDeleteRequest } from "./delete-plan.ts";
 import { copyOf, type KubeObject } from "./kube-object.ts";
 import type { ListRequest, WatchRequest } from "./list-options.ts";
 import type { DeleteOptionsObject, Machinery } from "./machinery.ts";
 import type { ListAnswer, Reader } from "./reader.ts";
 import type { Body, Call, DeleteRequest, PatchBody, RequestVerb, Target, WriteOptions } from "./request.ts";
 import type { StatusCodec } from "./status-codec.ts";
+import { authorize, namedOf } from "./target-access.ts";
 import type { Watcher, WatchItem } from "./watcher.ts";
 import type { WritePipeline } from "./write-pipeline.ts";
+import { WritePlans } from "./write-plans.ts";
 
 /** A subresource with objects of its own: `binding`, `scale`, `token`. */
 export interface SubresourceHandler {
@@ -46,6 +47,7 @@ export type Operation = { readonly target: Target } & (
 );
 
 const GENERATED_NAME_ATTEMPTS = 8;
+const DELETES_AT_ONCE = 64;
 /** Subresources that are views of the object itself. */
 const OBJECT_SUBRESOURCES = new Set(["", "status", "finalize", "ephemeralcontainers", "resize"]);
 
@@ -55,11 +57,14 @@ const OBJECT_SUBRESOURCES = new Set(["", "status", "finalize", "ephemeralcontain
  */
 export class ResourceCore {
   readonly #parts: CoreParts;
+  /** For subresources whose writes are writes of the object. */
+  readonly plans: WritePlans;
   readonly #subresources = new Map<string, SubresourceHandler>();
   readonly #reviews = new Map<string, ReviewHandler>();
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
+    this.plans = new WritePlans(parts);
   }
 
   /** `group/resource/subresource`; to be called before the first request. */
@@ -120,7 +125,7 @@ export class ResourceCore {
     const { machinery, pipeline } = this.#parts;
     const object = pipeline.accept(machinery.decode(target.kind, body), options, call);
     return await this.#writeObject(
-      this.updatePlan(target, () => object, options, call),
+      this.plans.update(target, () => object, options, call),
       target,
       options,
       call,
@@ -133,7 +138,7 @@ export class ResourceCore {
     if (handler !== undefined) {
       return await supported(handler.patch, target, "patch").call(handler, target, body, options, call);
     }
-    return await this.#writeObject(this.patchPlan(target, body, options, call), target, options, call);
+    return await this.#writeObject(this.plans.patch(target, body, options, call), target, options, call);
   }
 
   async delete(target: Target, request: DeleteRequest, call: Call): Promise<Answer> {
@@ -141,23 +146,27 @@ export class ResourceCore {
     if (target.subresource !== "") throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
-    const [outcome] = await this.#parts.committer.commit([this.deletePlan(target, request, call)], options);
+    const [outcome] = await this.#parts.committer.commit([this.plans.delete(target, request, call)], options);
     return this.deleteAnswer(target, request, outcome!);
   }
 
-  /** Deletes what a list selects, one by one; gives what was deleted or waits for its end. */
+  /** Deletes what a list selects; gives what was deleted or waits for its end. */
   async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
     this.authorize("deletecollection", target, call);
     checkDeleteRequest(request);
     const listed = await this.#parts.reader.list(target, list);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
-    for (const object of listed.items) {
+    const deleteOne = async (object: CachedObject): Promise<void> => {
       const one: Target = { ...target, namespace: object.namespace, name: object.name };
       try {
-        await this.#parts.committer.commit([this.deletePlan(one, request, call)], options);
+        await this.#parts.committer.commit([this.plans.delete(one, request, call)], options);
       } catch (error) {
         if (!(error instanceof StatusError) || error.code !== 404) throw error;
       }
+    };
+    // Side by side, so that they share commits of the store, but not all at once.
+    for (let index = 0; index < listed.items.length; index += DELETES_AT_ONCE) {
+      await Promise.all(listed.items.slice(index, index + DELETES_AT_ONCE).map(deleteOne));
     }
     return listed;
   }
@@ -194,111 +203,18 @@ export class ResourceCore {
     const { verb, target, options } = operation;
     this.authorize(verb, target, call);
     if (this.#handlerOf(target) !== undefined) throw methodNotSupported(namedOf(target), verb);
-    if (verb === "patch") return this.patchPlan(target, operation.body, options, call);
+    if (verb === "patch") return this.plans.patch(target, operation.body, options, call);
     if (verb === "delete") {
       checkDeleteRequest(options);
-      return this.deletePlan(target, options, call);
+      return this.plans.delete(target, options, call);
     }
     const object = pipeline.accept(machinery.decode(target.kind, operation.body), options, call);
-    if (verb === "update") return this.updatePlan(target, () => object, options, call);
-    return this.createPlan(target, await pipeline.forCreate(object, target, call, options));
+    if (verb === "update") return this.plans.update(target, () => object, options, call);
+    return this.plans.create(target, await pipeline.forCreate(object, target, call, options));
   }
 
   authorize(verb: RequestVerb, target: Target, call: Call): void {
-    const { definition } = target.kind;
-    const { namespace, name, subresource } = target;
-    const { group, resource } = definition;
-    this.#parts.authorizers.check({
-      identity: call.identity,
-      verb,
-      group,
-      resource,
-      subresource,
-      namespace,
-      name,
-      path: "",
-    });
-    const verbs = subresource === "" ? definition.verbs : subresourceVerbs(target);
-    if (verbs === undefined) throw pageNotFound();
-    if (!verbs.includes(verb as Verb)) throw methodNotSupported(namedOf(target), verb);
-  }
-
-  /** The write of a new state that `wanted` makes from the newest one; it is called again after a conflict. */
-  updatePlan(
-    target: Target,
-    wanted: (current: CachedObject | undefined) => KubeObject,
-    options: WriteOptions,
-    call: Call,
-    isApply = false,
-  ): WritePlan {
-    const { pipeline } = this.#parts;
-    return {
-      kind: target.kind,
-      namespace: target.namespace,
-      name: target.name,
-      decide: async (current) => {
-        if (current === undefined) {
-          const creates = isApply || target.kind.definition.createOnUpdate;
-          if (!creates || target.subresource !== "") throw notFound(namedOf(target), target.name);
-          const object = copyOf(wanted(undefined));
-          this.authorize("create", target, call);
-          return { type: "put", object: await pipeline.forCreate(object, target, call, options) };
-        }
-        const object = await pipeline.forUpdate(copyOf(wanted(current)), current, target, call, options, isApply);
-        const finished = isFinished(object, current.object(target.kind), target);
-        return finished ? { type: "delete" } : { type: "put", object };
-      },
-    };
-  }
-
-  patchPlan(target: Target, body: PatchBody, options: WriteOptions, call: Call): WritePlan {
-    const { machinery, pipeline } = this.#parts;
-    const isApply = body.type === "apply";
-    const wanted = (current: CachedObject | undefined): KubeObject => {
-      const note = pipeline.writerNote(options, call, isApply);
-      const before = current?.object(target.kind);
-      if (before === undefined && !isApply) throw notFound(namedOf(target), target.name);
-      const patched =
-        before === undefined || isApply
-          ? machinery.apply(target, before, body, note)
-          : machinery.patch(target.kind, before, body);
-      const object = pipeline.accept(
-        patched,
-        { ...options, fieldValidation: options.fieldValidation },
-        { ...call, warnings: [] },
-      );
-      if (patched.problems.length > 0 && options.fieldValidation === "Warn") warnOnce(call, patched.problems);
-      return object;
-    };
-    return this.updatePlan(target, wanted, options, call, isApply);
-  }
-
-  deletePlan(target: Target, request: DeleteRequest, call: Call): WritePlan {
-    return {
-      kind: target.kind,
-      namespace: target.namespace,
-      name: target.name,
-      decide: async (current) => {
-        const decision = decideDelete(current, target, request, this.#parts.clock);
-        if (current !== undefined) {
-          await this.#parts.pipeline.admitDelete(current.object(target.kind), target, call, request.dryRun);
-        }
-        return decision;
-      },
-    };
-  }
-
-  createPlan(target: Target, object: KubeObject): WritePlan {
-    const name = object.metadata?.name ?? "";
-    return {
-      kind: target.kind,
-      namespace: target.namespace,
-      name,
-      decide: async (current) => {
-        if (current !== undefined) throw existsAlready(target, name, current);
-        return { type: "put", object: copyOf(object) };
-      },
-    };
+    authorize(this.#parts.authorizers, verb, target, call);
   }
 
   async #createObject(target: Target, sent: KubeObject, options: WriteOptions, call: Call): Promise<Answer> {
@@ -307,7 +223,7 @@ export class ResourceCore {
       const object = await this.#parts.pipeline.forCreate(generates ? copyOf(sent) : sent, target, call, options);
       try {
         const [outcome] = await this.#parts.committer.commit(
-          [this.createPlan(target, object)],
+          [this.plans.create(target, object)],
           commitOptions(options, call),
         );
         return answerOf(outcome!, target, 201);
@@ -350,14 +266,6 @@ export class ResourceCore {
   }
 }
 
-function subresourceVerbs(target: Target): readonly string[] | undefined {
-  return target.kind.definition.subresources.find(({ name }) => name === target.subresource)?.verbs;
-}
-
-export function namedOf(target: Target): { group: string; resource: string } {
-  return { group: target.kind.definition.group, resource: target.kind.definition.resource };
-}
-
 function fencesOf(options: { readonly fence?: Fence }): readonly Fence[] {
   return options.fence === undefined ? [] : [options.fence];
 }
@@ -378,19 +286,7 @@ export function answerOf(outcome: Outcome, target: Target, code: number): Answer
   return { code, view: viewOf(outcome.after, target.kind) };
 }
 
-function existsAlready(target: Target, name: string, current: CachedObject): StatusError {
-  const { group, resource } = namedOf(target);
-  const qualified = group === "" ? resource : `${resource}.${group}`;
-  const deleting = current.object().metadata?.deletionTimestamp !== undefined;
-  const message = `${deleting ? "object is being deleted: " : ""}${qualified} ${JSON.stringify(name)} already exists`;
-  return new StatusError(409, "AlreadyExists", message, { name, ...(group === "" ? {} : { group }), kind: resource });
-}
-
 function supported<T>(method: T | undefined, target: Target, verb: string): T {
   if (method === undefined) throw methodNotSupported(namedOf(target), verb);
   return method;
-}
-
-function warnOnce(call: Call, problems: readonly string[]): void {
-  for (const problem of problems) if (!call.warnings.includes(problem)) call.warnings.push(problem);
 }

@@ -1,13 +1,6 @@
 import { type Clock, formatTime } from "../../../lib/core/clock.ts";
 import type { Random } from "../../../lib/core/random.ts";
-import {
-  badRequest,
-  conflict,
-  forbidden,
-  invalid,
-  OBJECT_MODIFIED,
-  type StatusCause,
-} from "../../../lib/core/status-error.ts";
+import { badRequest, conflict, invalid, OBJECT_MODIFIED, type StatusCause } from "../../../lib/core/status-error.ts";
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { copyOf, type KubeMeta, type KubeObject, metaOf, sameValue, valueAt } from "./kube-object.ts";

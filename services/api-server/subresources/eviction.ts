@@ -26,7 +26,7 @@ export class Eviction implements SubresourceHandler {
     const pod: Target = { ...target, subresource: "" };
     const request = deleteRequest(eviction, options);
     const current = await reader.get(pod, "");
-    const plans: WritePlan[] = [core.deletePlan(pod, request, call)];
+    const plans: WritePlan[] = [core.plans.delete(pod, request, call)];
     if (needsBudget(current.object())) plans.push(...this.#budgets(current.object(), target.namespace, target.name));
     if (plans.length > 2) {
       const message =

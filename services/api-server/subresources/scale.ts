@@ -73,7 +73,7 @@ export class Scale implements SubresourceHandler {
       if (scale.metadata?.uid !== undefined) meta.uid = scale.metadata.uid;
       return object;
     };
-    const plan = this.#core.updatePlan(parent, wanted, options, call);
+    const plan = this.#core.plans.update(parent, wanted, options, call);
     const [outcome] = await this.#committer.commit([plan], commitOptions(options, call));
     const object = outcome?.type === "dry-run" ? outcome.object : outcome?.after?.object(target.kind);
     return { code: 200, view: plainView(scaleOf(object ?? {}), this.#kind) };
