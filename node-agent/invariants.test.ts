@@ -279,14 +279,18 @@ describe("a runtime that does not answer", () => {
 
   test("a sandbox that died is made again, with everything in it", async () => {
     await started();
+    const phases = new Set<string | undefined>();
+    node.api.after = async () => void phases.add((await node.getPod("web").catch(() => undefined))?.status?.phase);
     await node.createPod("web", full, BEHAVIOURS);
     const before = await node.until("web", isReady);
     const { sandboxes } = await node.real.readPod(before.metadata?.uid ?? "");
+    phases.clear();
     await node.real.stopSandbox(sandboxes[0]!.id);
     const after = await node.until(
       "web",
       (pod) => isReady(pod) && pod.status?.containerStatuses?.[0]?.restartCount === 1,
     );
+    expect([...phases]).toEqual(["Running"]);
     expect(after.status?.podIP).not.toBe(before.status?.podIP);
     expect(after.status?.containerStatuses?.map((each) => each.restartCount)).toEqual([1, 1]);
     expect(await node.events()).toContain(

@@ -16,6 +16,17 @@ export function phaseOf(
 ): PodPhase {
   const old = pod.status?.phase;
   if (isTerminalPhase(old)) return old as PodPhase;
+  const phase = currentPhase(pod, init, app, ended);
+  // A sandbox that died brings the init containers back, not the pod's beginning.
+  return phase === "Pending" && old === "Running" ? "Running" : phase;
+}
+
+function currentPhase(
+  pod: Pod,
+  init: readonly ContainerStatus[],
+  app: readonly ContainerStatus[],
+  ended: boolean,
+): PodPhase {
   const policy = pod.spec?.restartPolicy;
   const anyRuns = [...init, ...app].some((status) => status.state?.running !== undefined);
   const initFailed = initContainers(pod).some((container) => {
@@ -32,8 +43,8 @@ export function phaseOf(
     return good ? "Succeeded" : "Failed";
   }
   if (!initDone) return "Pending";
-  if (app.some((status) => neverRan(status))) return old === "Running" ? "Running" : "Pending";
-  if (!allStopped || anyRunsOf(app) || anyRuns) return "Running";
+  if (app.some(neverRan)) return "Pending";
+  if (!allStopped || anyRuns) return "Running";
   if (policy === "Always" || policy === undefined) return "Running";
   if (exits.every((exitCode) => exitCode === 0)) return "Succeeded";
   return policy === "Never" ? "Failed" : "Running";
@@ -46,10 +57,6 @@ export function initialized(pod: Pod, name: string, init: readonly ContainerStat
   if (status === undefined || container === undefined) return false;
   if (isSidecar(container)) return status.started === true || status.state?.terminated !== undefined;
   return status.state?.terminated !== undefined && (status.state.terminated.exitCode ?? 0) === 0;
-}
-
-function anyRunsOf(statuses: readonly ContainerStatus[]): boolean {
-  return statuses.some((status) => status.state?.running !== undefined);
 }
 
 /** Exit code of the last run, also when it waits for its next. */

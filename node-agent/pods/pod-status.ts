@@ -27,19 +27,38 @@ export function podStatusOf(pod: Pod, state: PodState, sources: PodStatusSources
   const generation = pod.metadata?.generation;
   const old = pod.status ?? {};
   return {
+    ...foreignOf(old),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
     conditions: conditionsOf(pod, { phase, init, app, sandboxReady, now }),
     ...(sources.verdict ?? kept(old)),
-    ...(old.nominatedNodeName === undefined ? {} : { nominatedNodeName: old.nominatedNodeName }),
     hostIP: sources.hostIp,
     hostIPs: [{ ip: sources.hostIp }],
     ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
     startTime: old.startTime ?? now,
     ...(init.length === 0 ? {} : { initContainerStatuses: init as ContainerStatus[] }),
     ...(app.length === 0 ? {} : { containerStatuses: app }),
-    ...(old.qosClass === undefined ? {} : { qosClass: old.qosClass }),
   };
+}
+
+/** What this node says of a pod; whatever else is in a status is somebody else's and stays. */
+const OWNED: readonly (keyof PodStatus)[] = [
+  "observedGeneration",
+  "phase",
+  "conditions",
+  "reason",
+  "message",
+  "hostIP",
+  "hostIPs",
+  "podIP",
+  "podIPs",
+  "startTime",
+  "initContainerStatuses",
+  "containerStatuses",
+];
+
+function foreignOf(old: PodStatus): PodStatus {
+  return Object.fromEntries(Object.entries(old).filter(([key]) => !OWNED.some((owned) => owned === key)));
 }
 
 function kept(old: PodStatus): { reason?: string; message?: string } {
