@@ -159,8 +159,8 @@ function checkRevision(wanted: KubeObject, current: CachedObject, target: Target
 /** What only the system writes is taken from the stored object, unless the client sent a value that validation can refuse. */
 function carryMeta(meta: KubeMeta, old: KubeMeta): void {
   delete meta.resourceVersion;
-  meta.uid ??= old.uid ?? "";
-  meta.creationTimestamp ??= old.creationTimestamp ?? "";
+  if (old.uid !== undefined) meta.uid ??= old.uid;
+  if (old.creationTimestamp !== undefined) meta.creationTimestamp ??= old.creationTimestamp;
   if (old.deletionTimestamp !== undefined) {
     meta.deletionTimestamp ??= old.deletionTimestamp;
     if (old.deletionGracePeriodSeconds !== undefined) {

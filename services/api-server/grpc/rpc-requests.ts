@@ -25,15 +25,9 @@ export function targetOf(kinds: KindTable, target: RpcTarget | undefined): Targe
   const kind = kinds.find(target.group, target.version, target.resource);
   if (kind === undefined) throw pageNotFound();
   const { namespace, name, subresource } = target;
-  checkText(namespace, name, subresource);
   for (const part of [namespace, name]) if (part !== "" && !isSafeName(part)) throw pageNotFound();
   if (!kind.definition.namespaced && namespace !== "") throw pageNotFound();
   return { kind, namespace, name, subresource };
-}
-
-/** The decoder puts U+FFFD in place of bytes that are not UTF-8; no name and no selector may hold it. */
-function checkText(...texts: readonly string[]): void {
-  if (texts.some((text) => text.includes("\ufffd"))) throw badRequest("a string of the request is not UTF-8");
 }
 
 /** A target that must name one object. */
@@ -146,9 +140,7 @@ export function deleteRequestOf(options: DeleteOptions | undefined): DeleteReque
 }
 
 export function selectorsOf(selectors: Selectors | undefined): SelectorTexts {
-  const texts = { label: selectors?.label ?? "", field: selectors?.field ?? "" };
-  checkText(texts.label, texts.field);
-  return texts;
+  return { label: selectors?.label ?? "", field: selectors?.field ?? "" };
 }
 
 export function matchTextOf(match: ResourceVersionMatch): string {
