@@ -272,6 +272,10 @@ describe("RELIABILITY §4, gRPC API", () => {
 
   test("invalid UTF-8 in a string", () => {
     expect(wire([0x0a, 0x03, 0x0a, 0x01, 0xff])).toBe("metadata.name: invalid UTF-8");
+    expect(wire([0x0a, 0x05, 0x0a, 0x03, 0xed, 0xa0, 0x80])).toBe("metadata.name: invalid UTF-8");
+    // The replacement character itself is a character like others.
+    const replacement = codec.decodeProtobuf(pod, Buffer.from([0x0a, 0x05, 0x0a, 0x03, 0xef, 0xbf, 0xbd])).object;
+    expect(replacement).toEqual({ metadata: { name: "\ufffd" } });
   });
 
   test("raw values that are no JSON", () => {

@@ -178,10 +178,12 @@ export class WireReader {
         return text;
       }
     }
-    if (!isUtf8(bytes.subarray(position, stop))) {
+    const text = bytes.toString("utf8", position, stop);
+    // What is not UTF-8 reads as this character, which may also have been written.
+    if (text.includes("\ufffd") && !isUtf8(bytes.subarray(position, stop))) {
       throw this.fail("invalid UTF-8");
     }
-    return bytes.toString("utf8", position, stop);
+    return text;
   }
 
   base64(end: number): string {
