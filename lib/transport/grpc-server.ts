@@ -16,6 +16,7 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from "./service-definition.ts";
+import { decodeStrictly } from "./strict-reader.ts";
 
 /** What a handler knows of its call. */
 export interface ServerCall {
@@ -208,7 +209,7 @@ export class GrpcServer {
 function requestReader(method: MethodDefinition): (bytes: Buffer) => unknown {
   return (bytes) => {
     try {
-      return method.requestType.decode(bytes);
+      return decodeStrictly(method.requestType, bytes);
     } catch (error) {
       return new RpcError("INVALID_ARGUMENT", "the request cannot be read", { cause: error });
     }

@@ -1,9 +1,10 @@
+import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { MethodDefinition as GrpcMethod } from "@grpc/grpc-js";
 
 /** What ts-proto generates for a message: its wire codec. */
 export interface MessageType {
   encode(message: never): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): unknown;
+  decode(input: BinaryReader | Uint8Array): unknown;
 }
 
 /** One method of a service as ts-proto's `generic-definitions` describe it. */

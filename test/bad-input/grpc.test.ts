@@ -131,6 +131,12 @@ describe("gRPC API", () => {
   });
 
   test("group tags -> INVALID_ARGUMENT", async () => {
+    const group = Buffer.concat([
+      GetRequest.encode(GetRequest.fromPartial({ target })).finish(),
+      Buffer.of(0x9b, 0x06, 0x9c, 0x06),
+    ]);
+    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(group))).toBe(INVALID_ARGUMENT);
+    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(Buffer.of(0x0c)))).toBe(INVALID_ARGUMENT);
     expect(await codeOfMessage(Buffer.concat([named("group"), Buffer.of(0x0b, 0x0c)]))).toBe("INVALID_ARGUMENT");
   });
 
@@ -197,6 +203,10 @@ describe("gRPC API", () => {
     const broken = Buffer.from(request);
     broken.fill(0xff, broken.indexOf("AAAA"), broken.indexOf("AAAA") + 4);
     expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(broken))).toBe(INVALID_ARGUMENT);
+    const version = GetRequest.fromPartial({ target: { ...target, name: "good" }, resourceVersion: "BB" });
+    const inVersion = Buffer.from(GetRequest.encode(version).finish());
+    inVersion.fill(0xff, inVersion.indexOf("BB"));
+    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(inVersion))).toBe(INVALID_ARGUMENT);
   });
 
   test("deadline honoured and work cancelled", async () => {

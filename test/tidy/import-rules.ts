@@ -69,8 +69,8 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   {
     folder: /^lib\/transport\//,
     ours: ["lib/core", "lib/gen"],
-    packages: ["@grpc/grpc-js", "node:*"],
-    why: "the only importer of grpc-js",
+    packages: ["@grpc/grpc-js", "@bufbuild/protobuf/wire", "node:*"],
+    why: "the only importer of grpc-js; reads what generated decoders read, strictly",
   },
   {
     folder: /^lib\/process\//,

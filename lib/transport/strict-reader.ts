@@ -1,0 +1,26 @@
+import { BinaryReader, type WireType } from "@bufbuild/protobuf/wire";
+
+const START_GROUP = 3;
+
+/**
+ * Reads what a client sent as strictly as our own codec does: bytes that are no UTF-8 are refused, not replaced, and
+ * groups are refused, not skipped. Throws like its parent.
+ */
+export class StrictReader extends BinaryReader {
+  override string(): string {
+    return super.string(true);
+  }
+
+  override skip(wireType: WireType, fieldNo?: number): Uint8Array {
+    if (Number(wireType) === START_GROUP) throw new Error("groups are not accepted");
+    return super.skip(wireType, fieldNo);
+  }
+}
+
+/** Decodes a whole message of a client; bytes that a generated decoder leaves over are refused as well. */
+export function decodeStrictly(type: { decode(input: BinaryReader): unknown }, bytes: Uint8Array): unknown {
+  const reader = new StrictReader(bytes);
+  const message = type.decode(reader);
+  if (reader.pos !== reader.len) throw new Error("the message has an end within itself");
+  return message;
+}
