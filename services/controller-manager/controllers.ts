@@ -1,4 +1,5 @@
 import { deploymentController } from "./deployment/deployment-controller.ts";
+import { disruptionController } from "./disruption/disruption-controller.ts";
 import { garbageCollector } from "./garbage-collector/garbage-collector.ts";
 import type { ControllerFactory } from "./manager-context.ts";
 import { namespaceController } from "./namespace/namespace-controller.ts";
@@ -23,6 +24,8 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["replicaset", replicaSetController],
   // ReplicaSets by a Deployment's template, rolled over
   ["deployment", deploymentController],
+  // how many evictions each PodDisruptionBudget allows
+  ["disruption", disruptionController],
   // pods that no node will report about any more
   ["pod-garbage-collector", podGarbageCollector],
   // objects whose owners are gone; foreground and orphaning deletion

@@ -116,3 +116,37 @@ test("draining a node moves its pods, and a pod in the way of nobody stays", asy
   await ok("uncordon", "node-1");
   await eventually(async () => expect(await path("node", "node-1", ".spec.taints")).toBe(""));
 });
+
+test("a disruption budget holds evictions back, and lets them go when others have come", async () => {
+  await ok("create", "deployment", "guarded", "--image=x", "--replicas=3");
+  await ok("create", "poddisruptionbudget", "guard", "--selector=app=guarded", "--min-available=3");
+  await ok("rollout", "status", "deployment/guarded", "--timeout=30s");
+  await eventually(async () => expect(await path("pdb", "guard", ".status.currentHealthy")).toBe("3"));
+  const node = (await ok("get", "pods", "-l", "app=guarded", "-o", "jsonpath={.items[0].spec.nodeName}")).trim();
+  const held = await cluster.kubectl.run(["drain", node, "--ignore-daemonsets", "--timeout=3s"]);
+  expect(held.code).not.toBe(0);
+  expect(held.stderr).toContain("Cannot evict pod as it would violate the pod's disruption budget");
+  expect(await names("pods", "-l", "app=guarded")).toHaveLength(3);
+  await ok("patch", "pdb", "guard", "--type=merge", "-p", JSON.stringify({ spec: { minAvailable: 1 } }));
+  await ok("drain", node, "--ignore-daemonsets", "--timeout=40s");
+  const nodes = await ok("get", "pods", "-l", "app=guarded", "-o", "jsonpath={.items[*].spec.nodeName}");
+  expect(nodes).not.toContain(node);
+  await ok("uncordon", node);
+});
+
+test("a more important pod takes the place of others, and they are told", async () => {
+  await ok("delete", "deployment", "--all");
+  await eventually(async () => expect(await names("pods")).toEqual([]));
+  const cpu = Number((await path("node", "node-1", ".status.allocatable.cpu")).replace(/m$/, ""));
+  expect(cpu).toBeGreaterThan(0);
+  await ok("create", "priorityclass", "vip", "--value=1000");
+  const whole = await path("node", "node-1", ".status.allocatable.cpu");
+  const requests = { resources: { requests: { cpu: whole } } };
+  for (const name of ["a", "b", "c"]) await ok("run", name, "--image=x", bigPod(name, requests));
+  await ok("wait", "--for=condition=Ready", "pod/a", "pod/b", "pod/c", "--timeout=20s");
+  const spec = { priorityClassName: "vip", containers: [{ name: "vip", image: "x", ...requests }] };
+  await ok("run", "vip", "--image=x", `--overrides=${JSON.stringify({ spec })}`);
+  await ok("wait", "--for=condition=Ready", "pod/vip", "--timeout=60s");
+  expect(await names("pods")).toHaveLength(3);
+  expect(await ok("get", "events", "--field-selector=reason=Preempted")).toMatch(/Preempted by pod \S+ on node node-/);
+});
