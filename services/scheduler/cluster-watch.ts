@@ -68,6 +68,7 @@ export class ClusterWatch {
     }
     if (!this.isOurs(pod)) {
       this.queue.remove(key);
+      this.dropNomination(pod);
       return;
     }
     const unchanged = old !== undefined && sameText(old.spec, pod.spec) && sameText(labelsOf(old), labelsOf(pod));
@@ -95,12 +96,15 @@ export class ClusterWatch {
     const uid = pod.metadata?.uid ?? "";
     const { namespace, name } = pod.metadata ?? {};
     this.queue.remove(`${namespace}/${name}`);
-    if (this.table.nominationOf(uid) !== undefined) {
-      this.table.nominate(podInfoOf(pod), undefined);
-      this.queue.wake("pod-freed");
-    }
+    this.dropNomination(pod);
     if (!this.table.isPlaced(uid)) return;
     this.table.removePod(uid);
+    this.queue.wake("pod-freed");
+  }
+
+  private dropNomination(pod: Pod): void {
+    if (this.table.nominationOf(pod.metadata?.uid ?? "") === undefined) return;
+    this.table.nominate(podInfoOf(pod), undefined);
     this.queue.wake("pod-freed");
   }
 

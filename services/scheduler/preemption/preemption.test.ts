@@ -99,6 +99,21 @@ test("what was made free for one is not taken by another that is not more import
   expect(await state(api)).toEqual({ vip: "n", thief: "-" });
 });
 
+test("the place of one who is deleted while waiting goes to the next", async () => {
+  const { api, clock } = await world();
+  await api.create(nodes, node("n", "2"));
+  await api.create(pods, pod("low", "2", 0));
+  await clock.advance(100);
+  const vip = pod("vip", "2", 10);
+  await api.create(pods, { ...vip, metadata: { ...vip.metadata, finalizers: ["hold"] } });
+  await api.create(pods, pod("next", "1", 10));
+  await clock.advance(5_000);
+  await api.delete(pods, key("vip"));
+  await api.delete(pods, key("low"), { gracePeriodSeconds: 0 });
+  await clock.advance(15_000);
+  expect(await state(api)).toEqual({ vip: "- dying", next: "n" });
+});
+
 test("nobody leaves for a pod that asks not to preempt, or where it would not help", async () => {
   const { api, clock } = await world();
   await api.create(nodes, node("n", "2"));
