@@ -204,6 +204,25 @@ describe("keelson.api.v1.Resources", () => {
     expect(byRest.json()["message"]).toBe(byGrpc.message);
   });
 
+  test("apply creates, merges, and names who it conflicts with", async () => {
+    const apply = (fieldManager: string, data: Record<string, string>, force = false) =>
+      resources.apply({
+        target: target("applied"),
+        object: json(map("applied", data)),
+        force,
+        options: { ...inJson, fieldManager },
+      });
+    expect((await apply("me", { a: "1" })).created).toBe(true);
+    const merged = await apply("you", { b: "2" });
+    expect([merged.created, read(merged.object).data]).toEqual([false, { a: "1", b: "2" }]);
+    const refused = await failure(apply("you", { a: "3" }));
+    expect(refused.message).toContain('conflict with "me": .data.a');
+    expect(read((await apply("you", { a: "3" }, true)).object).data).toEqual({ a: "3" });
+    const binary = { encoding: Encoding.ENCODING_PROTOBUF, data: Buffer.alloc(0) };
+    const unreadable = resources.apply({ target: target("x"), object: binary, force: false, options: inJson });
+    expect((await failure(unreadable)).message).toContain("what is applied must be JSON or YAML");
+  });
+
   test("health says that it serves", async () => {
     const health = channel.client(HealthDefinition);
     const answer = await health.check({ service: "keelson.api.v1.Resources" });
