@@ -1,5 +1,5 @@
 import { Client, type ClientOptions, credentials, Metadata } from "@grpc/grpc-js";
-import { fromServiceError } from "./rpc-error.ts";
+import { fromServiceError, RpcError } from "./rpc-error.ts";
 import {
   grpcMethod,
   type MethodDefinition,
@@ -138,6 +138,9 @@ export class GrpcChannel {
           },
         );
         const release = cancelOn(options.signal, call);
+      }).catch((error: unknown) => {
+        // A channel that was closed throws instead of answering.
+        throw error instanceof RpcError ? error : new RpcError("UNAVAILABLE", String(error), { cause: error });
       });
   }
 }

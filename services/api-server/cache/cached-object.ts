@@ -1,4 +1,5 @@
-import { deepFreeze, type KubeObject } from "../core/kube-object.ts";
+import { deepFreeze } from "../../../lib/client/deep-freeze.ts";
+import type { KubeObject } from "../core/kube-object.ts";
 import type { ServedKind, StoredKind } from "../core/stored-kind.ts";
 import type { MemoBudget } from "./memo-budget.ts";
 

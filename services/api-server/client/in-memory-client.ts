@@ -10,11 +10,12 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "../../../lib/client/api-client.ts";
+import { deepFreeze } from "../../../lib/client/deep-freeze.ts";
 import { pageNotFound } from "../../../lib/core/status-error.ts";
 import type { ResourceRef } from "../../../lib/resource/kind.ts";
 import { bookmarkObject } from "../core/bookmark.ts";
 import type { KindTable } from "../core/kind-table.ts";
-import { deepFreeze, type KubeObject } from "../core/kube-object.ts";
+import type { KubeObject } from "../core/kube-object.ts";
 import type { Call, WriteOptions as CoreWriteOptions, Identity, Target } from "../core/request.ts";
 import type { ResourceCore } from "../core/resource-core.ts";
 import type { WatchItem } from "../core/watcher.ts";

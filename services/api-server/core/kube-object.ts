@@ -109,12 +109,3 @@ export function sameValue(left: unknown, right: unknown): boolean {
       sameValue((left as Record<string, unknown>)[key], (right as Record<string, unknown>)[key]),
   );
 }
-
-/** Freezes all the way down, so that one reference can be shared by everybody. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  if (ArrayBuffer.isView(value)) return value;
-  Object.freeze(value);
-  for (const member of Object.values(value)) deepFreeze(member);
-  return value;
-}
