@@ -12,7 +12,7 @@ const ENDINGS: Record<Form, string> = { json: ".json", yaml: ".yaml", protobuf: 
 const KNOWN_ENDINGS = new Set([".json", ".yaml", ".yml", ".pb"]);
 
 export const convertCommand: Command = {
-  summary: "turn objects from one encoding into another",
+  summary: "turns objects from one encoding into another",
   usage: [
     "keelson convert [--from=json|yaml|protobuf] --to=json|yaml|protobuf [--out-dir=DIR] FILE...",
     "",

@@ -1,4 +1,4 @@
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import type { Server } from "node:net";
 import path from "node:path";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
@@ -128,6 +128,8 @@ function checkWritable(file: string): void {
   if (existing !== target && !isFolder) throw new UsageError(`--kubeconfig ${file}: ${existing} is not a folder`);
   try {
     accessSync(existing, constants.W_OK);
+    // Root may write everywhere by its rights; in /proc, say, only trying tells (and Node's recursive mkdir never ends there).
+    if (isFolder) rmSync(mkdtempSync(path.join(existing, ".keelson-")), { recursive: true });
   } catch (error) {
     throw new UsageError(`--kubeconfig ${file} cannot be written by this user`, { cause: error });
   }

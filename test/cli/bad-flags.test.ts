@@ -29,6 +29,11 @@ const REFUSED: readonly (readonly [name: string, flags: readonly string[], says:
     ["--runtime=simulated", "--kubeconfig=/dev/null/config"],
     /\/dev\/null is not a folder/,
   ],
+  [
+    "a kubeconfig path in a file system that takes no files",
+    ["--runtime=simulated", "--kubeconfig=/proc/keelson/config"],
+    /--kubeconfig \/proc\/keelson\/config cannot be written/,
+  ],
   ["a stray word", ["now"], /unexpected argument "now"/],
 ];
 
