@@ -164,4 +164,12 @@ describe("invariant 26: overload", () => {
     expect((await api.send("GET", "/livez")).status).toBe(200);
     await Promise.all([busy, alsoBusy]);
   });
+
+  test("a request that takes too long is answered with 504, whatever it still does", async () => {
+    api = await startApi({ limits: { maxReadsInFlight: 100, maxWritesInFlight: 100, requestTimeoutMs: 300 } });
+    const answer = await api.send("GET", "/api/v1/configmaps?resourceVersion=99999999");
+    expect(answer.status).toBe(504);
+    expect(answer.json()).toMatchObject({ reason: "Timeout", message: "the request did not complete in time" });
+    expect((await api.send("GET", MAPS)).status).toBe(200);
+  });
 });
