@@ -46,6 +46,8 @@ export interface ApiFixture {
 }
 
 export interface ApiFixtureOptions {
+  /** Instead of our own; `stop` closes it. */
+  readonly store?: Store;
   readonly dataDir?: string;
   readonly kubelet?: ApiServerOptions["kubelet"];
   readonly ring?: ApiServerOptions["ring"];
@@ -69,15 +71,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
   const clientCertificate = (user: string, groups: readonly string[]): Promise<KeyPair> =>
     clientCa.issue({ commonName: user, organizations: groups, usages: ["client"], validityDays: 1 });
   const admin = await clientCertificate("admin", ["system:masters"]);
-  const store = await openStore({
-    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-    clock: realClock,
-    random: realRandom,
-    log,
-    onFatal: (reason) => {
-      throw new Error(reason);
-    },
-  });
+  const store = options.store ?? (await ownStore(options.dataDir, log));
   const serviceAccount = { ...(await generateSigningKey()), issuer: "https://kubernetes.default.svc.cluster.local" };
   const api = new ApiServer(
     { store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log },
@@ -112,6 +106,14 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function ownStore(dataDir: string | undefined, log: Log): Promise<Store> {
+  const onFatal = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const components = { clock: realClock, random: realRandom, log, onFatal };
+  return await openStore({ ...components, ...(dataDir === undefined ? {} : { dataDir }) });
 }
 
 function writeKubeconfig(folder: string, port: number, serverCaPem: string, user: KeyPair): string {
