@@ -25,7 +25,7 @@ export async function restoreSnapshot(
 ): Promise<{ readonly revision: number }> {
   const { file, dataDir } = options;
   await assertEmpty(dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const made = await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const target = join(dataDir, `${DATABASE_FILE}.restoring`);
   try {
     await copyChecked(file, target);
@@ -35,6 +35,7 @@ export async function restoreSnapshot(
     return { revision };
   } catch (error) {
     for (const suffix of ["", "-wal", "-shm", "-journal"]) await rm(target + suffix, { force: true });
+    if (made !== undefined) await rm(made, { recursive: true });
     throw error;
   }
 }

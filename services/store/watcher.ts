@@ -90,7 +90,7 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
       this.#cursor = revision;
       const resolve = this.#parked;
       this.#parked = undefined;
-      this.#catchUp().then(resolve, () => resolve(DONE));
+      void this.#catchUp().then(resolve);
       return;
     }
     this.#cursor = revision + 1;
@@ -135,8 +135,11 @@ export class Watcher implements StoreWatch, AsyncIterator<StoreWatchBatch, undef
 
   async #catchUp(): Promise<Next> {
     const { prevKv = false } = this.#request;
-    const answer = await this.#hub.history({ range: this.range, fromRevision: this.#cursor, prevKv });
+    const answer = await this.#hub
+      .history({ range: this.range, fromRevision: this.#cursor, prevKv })
+      .catch((error: unknown) => String(error));
     if (this.#phase === "ended") return DONE;
+    if (typeof answer === "string") return this.#refuse(answer);
     if (answer.compactRevision !== undefined) return this.#tooOld(answer.compactRevision);
     this.#cursor = answer.nextRevision;
     const events: StoreEvent[] = [];

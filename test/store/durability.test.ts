@@ -6,11 +6,14 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SeededRandom } from "../../lib/core/seeded-random.ts";
 import { VirtualClock } from "../../lib/core/virtual-clock.ts";
-import type { KeyValue, RangeRequest } from "../../lib/store/store.ts";
-import { restoreSnapshot } from "../../services/store/restore.ts";
+import type { KeyValue, RangeRequest, StoreEvent } from "../../lib/store/store.ts";
+import { REVISION_BUMP, restoreSnapshot } from "../../services/store/restore.ts";
 import type { SqliteStore } from "../../services/store/sqlite-store.ts";
 import { stateHash } from "../../services/store/state-hash.ts";
 import { bytes, EVERYTHING, openTestStore, put, remove } from "../../services/store/testkit/test-store.ts";
+import { eventually } from "../kit/eventually.ts";
+
+const text = (value: Uint8Array) => Buffer.from(value).toString();
 
 let dir: string;
 beforeEach(() => {
@@ -105,6 +108,53 @@ test("invariant 7: the hash at a revision is that of the model, over compaction,
   await watch.next();
   expect(await watch.next(), "invariant 54").toMatchObject({ value: { type: "cancelled", compactRevision: revision } });
   await restored.close();
+});
+
+test("a snapshot taken while keys change and history goes is the store at its revision", async () => {
+  const store = await openTestStore({ dataDir: path.join(dir, "data") });
+  const history = store.watch({ ...EVERYTHING, bufferLimit: 10_000_000 });
+  const events: StoreEvent[] = [];
+  const reading = (async () => {
+    for await (const batch of history) if (batch.type === "events") events.push(...batch.events);
+  })();
+  await Promise.all(Array.from({ length: 3_000 }, (_, i) => put(store, `k${i % 500}`, `${i}`.padEnd(500, "."))));
+  let writing = true;
+  const changing = (async () => {
+    for (let i = 0; writing; i++) {
+      const puts = Array.from({ length: 20 }, (_, j) => put(store, `k${(i * 7 + j) % 500}`, `new ${i}`));
+      const deletes = Array.from({ length: 10 }, (_, j) => remove(store, `k${(i * 11 + j) % 500}`));
+      await Promise.all([...puts, ...deletes]);
+      await store.compact(store.revision - 1);
+    }
+  })();
+  const copies: { revision: number; kvs: readonly KeyValue[] }[] = [];
+  for (let round = 0; round < 3; round++) {
+    const file = path.join(dir, `snapshot-${round}`);
+    const snapshot = await store.snapshot();
+    await writeFile(file, snapshot.chunks());
+    await snapshot.dispose();
+    const target = path.join(dir, `restored-${round}`);
+    const { revision } = await restoreSnapshot({ file, dataDir: target }, new SeededRandom(round));
+    expect(revision - REVISION_BUMP).toBe(snapshot.revision);
+    const restored = await openTestStore({ dataDir: target });
+    copies.push({ revision: snapshot.revision, kvs: (await restored.range(EVERYTHING)).kvs });
+    await restored.close();
+  }
+  writing = false;
+  await changing;
+  await eventually(() => expect(events.at(-1)?.kv.modRevision).toBe(store.revision));
+  await store.close();
+  await reading;
+  for (const { revision, kvs } of copies) {
+    const live = new Map<string, string>();
+    for (const { type, kv } of events) {
+      if (kv.modRevision > revision) break;
+      if (type === "put") live.set(text(kv.key), `${kv.modRevision} ${text(kv.value)}`);
+      else live.delete(text(kv.key));
+    }
+    const found = new Map(kvs.map((kv) => [text(kv.key), `${kv.modRevision} ${text(kv.value)}`]));
+    expect(found).toEqual(live);
+  }
 });
 
 test("invariant 10: at a steady load with compaction neither the file nor the log grows without bound", async () => {

@@ -11,12 +11,12 @@ export const APPLICATION_ID = 0x4b45454c;
 export const FORMAT_VERSION = 1;
 export const DATABASE_FILE = "store.db";
 
-const PAGE_BYTES = 4096;
+export const PAGE_BYTES = 4096;
 /** Pages of log before they are copied into the database, which holds the writer up: 4 MiB, some 10 to 20 ms. */
 const CHECKPOINT_PAGES = 1000;
 
 /** See README.md of services/store. */
-const SCHEMA = `
+export const SCHEMA = `
   CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     mod INTEGER NOT NULL,
@@ -31,6 +31,9 @@ const SCHEMA = `
   CREATE TABLE lease (id TEXT PRIMARY KEY, ttl_seconds INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
+
+export const INSERT_EVENT =
+  "INSERT INTO event (id, mod, created, version, lease, sum, key, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 /** A row of `event`: one version of a key, or (version 0) its deletion. */
 export interface EventRow {
@@ -75,9 +78,7 @@ export class Database {
 
   constructor(dataDir: string | undefined, identityIfNew: StoreIdentity) {
     this.sqlite = open(dataDir, identityIfNew);
-    this.#insert = this.sqlite.prepare(
-      "INSERT INTO event (id, mod, created, version, lease, sum, key, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    );
+    this.#insert = this.sqlite.prepare(INSERT_EVENT);
     this.#value = this.sqlite.prepare("SELECT sum, value FROM event WHERE id = ?");
     this.#row = this.sqlite.prepare("SELECT * FROM event WHERE id = ?");
     this.#pageCount = this.sqlite.prepare("PRAGMA page_count");
@@ -239,6 +240,11 @@ function create(sqlite: DatabaseSync, identity: StoreIdentity): void {
   insert.run("memberId", String(identity.memberId));
   insert.run("compactRevision", "0");
   insert.run("compactedRevision", "0");
+  stampFormat(sqlite);
+}
+
+/** Says in the file whose it is and how it is to be read. */
+export function stampFormat(sqlite: DatabaseSync): void {
   sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   sqlite.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);
 }

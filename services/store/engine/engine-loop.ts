@@ -1,7 +1,8 @@
-import { backup } from "node:sqlite";
+import { StoreError } from "../../../lib/store/store.ts";
 import { CorruptError } from "./database.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineCall, EngineFailure, EngineOutput } from "./protocol.ts";
+import type { SnapshotWriter } from "./snapshot-writer.ts";
 
 export interface EngineLoopEvents {
   output(output: EngineOutput): void;
@@ -10,14 +11,14 @@ export interface EngineLoopEvents {
   closed(): void;
 }
 
-/** Pages copied per step of a snapshot; commits go on between steps. */
-const SNAPSHOT_STEP_PAGES = 256;
-
 /** Feeds the engine: batches of calls, compaction steps between them, and the calls that take longer than a batch. */
 export class EngineLoop {
   readonly #engine: Engine;
   readonly #events: EngineLoopEvents;
   #waitingForCompaction: number[] = [];
+  /** Without room for a step of compaction the next batch of calls, which may bring some, is waited for. */
+  #roomToCompact = true;
+  readonly #copying: { readonly seq: number; readonly writer: SnapshotWriter }[] = [];
   #stepPlanned = false;
   #ended = false;
 
@@ -43,6 +44,7 @@ export class EngineLoop {
       if (batch.length > 0) this.#publish(batch);
       for (const call of after) this.#runSlow(call);
     });
+    this.#roomToCompact = true;
     this.#planStep();
   }
 
@@ -64,42 +66,72 @@ export class EngineLoop {
   #runSlow(call: EngineCall): void {
     if (call.verb === "close") {
       this.#ended = true;
+      for (const { writer } of this.#copying) writer.abandon();
       this.#engine.close();
       this.#answer([call.seq], undefined);
       this.#events.closed();
     } else if (call.verb === "defragment") {
-      this.#engine.defragment();
-      this.#answer([call.seq], undefined);
+      this.#defragment(call.seq);
     } else if (call.verb === "snapshot") {
-      // What is committed while the copy is made may be in it as well.
-      const { revision } = this.#engine.standing();
-      backup(this.#engine.database.sqlite, call.request.path, {
-        rate: SNAPSHOT_STEP_PAGES,
-        progress: () => this.#engine.failpoint.reach("during-snapshot"),
-      }).then(
-        () => {
-          this.#engine.failpoint.reach("during-snapshot");
-          this.#answer([call.seq], { revision });
-        },
-        (error: unknown) => this.#fail(call.seq, error),
-      );
+      this.#startSnapshot(call.seq, call.request.path);
     }
   }
 
+  #startSnapshot(seq: number, path: string): void {
+    try {
+      this.#copying.push({ seq, writer: this.#engine.startSnapshot(path) });
+    } catch (error) {
+      this.#fail(seq, error);
+    }
+  }
+
+  #copyStep(): void {
+    const first = this.#copying[0]!;
+    this.#engine.failpoint.reach("during-snapshot");
+    try {
+      if (!first.writer.step()) return;
+      this.#copying.shift();
+      this.#answer([first.seq], { revision: this.#engine.standing().revision });
+    } catch (error) {
+      // A copy may fail for itself (no room), but not because what is copied is damaged.
+      if (error instanceof CorruptError || isSqliteCorrupt(error)) throw error;
+      this.#copying.shift();
+      first.writer.abandon();
+      this.#fail(first.seq, error);
+    }
+  }
+
+  #defragment(seq: number): void {
+    try {
+      this.#engine.defragment();
+      this.#answer([seq], undefined);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#fail(seq, error);
+    }
+  }
+
+  /** Work between batches of calls: a step of a copy or, when nothing is copied, of compaction. */
   #planStep(): void {
-    if (this.#stepPlanned || this.#ended || !this.#engine.compacting) return;
+    const work = this.#copying.length > 0 || (this.#engine.compacting && this.#roomToCompact);
+    if (this.#stepPlanned || this.#ended || !work) return;
     this.#stepPlanned = true;
     setImmediate(() => {
       this.#stepPlanned = false;
       if (this.#ended) return;
       this.#guard(() => {
-        this.#engine.compactStep();
-        if (this.#engine.compacting) return;
-        this.#answer(this.#waitingForCompaction, undefined);
-        this.#waitingForCompaction = [];
+        if (this.#copying.length > 0) this.#copyStep();
+        else this.#compactStep();
       });
       this.#planStep();
     });
+  }
+
+  #compactStep(): void {
+    this.#roomToCompact = this.#engine.compactStep();
+    if (this.#engine.compacting) return;
+    this.#answer(this.#waitingForCompaction, undefined);
+    this.#waitingForCompaction = [];
   }
 
   #answer(seqs: readonly number[], answer: unknown): void {
@@ -109,7 +141,8 @@ export class EngineLoop {
 
   #fail(seq: number, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    const replies = [{ seq, error: { code: "UNKNOWN" as const, message } }];
+    const code = error instanceof StoreError ? error.code : "UNKNOWN";
+    const replies = [{ seq, error: { code, message } }];
     this.#events.output({ replies, transactions: [], state: this.#engine.standing() });
   }
 

@@ -16,6 +16,7 @@ import type {
 } from "./protocol.ts";
 import { range } from "./ranges.ts";
 import { Room } from "./room.ts";
+import { SnapshotWriter } from "./snapshot-writer.ts";
 import { State } from "./state.ts";
 import { TransactionRun } from "./transactions.ts";
 
@@ -60,16 +61,18 @@ export class Engine {
     return this.#compactor.pending;
   }
 
-  /** Removes a bounded number of rows that compaction has given up. */
-  compactStep(): void {
+  /** Removes a bounded number of rows that compaction has given up; false when the disk is too full even for that. */
+  compactStep(): boolean {
+    let room = true;
     try {
       this.#compactor.step();
     } catch (error) {
       if (!isFull(error)) throw error;
       this.#rollback();
-      if (!this.#room.makeRoom()) throw error;
+      room = this.#room.makeRoom();
     }
     this.#room.measure();
+    return room;
   }
 
   /** Runs a batch in order and commits it once. */
@@ -85,16 +88,22 @@ export class Engine {
     }
   }
 
+  /** Writes the file anew without its free pages; needs as much room again, and changes nothing when there is none. */
   defragment(): void {
     this.failpoint.reach("before-defragment");
-    this.#db.sqlite.exec("VACUUM");
+    try {
+      this.#db.sqlite.exec("VACUUM");
+    } catch (error) {
+      throw isFull(error) ? noSpace() : error;
+    }
     this.failpoint.reach("after-defragment");
     this.#db.sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#room.measure();
   }
 
-  get database(): Database {
-    return this.#db;
+  /** A copy to be written step by step. */
+  startSnapshot(path: string): SnapshotWriter {
+    return new SnapshotWriter(this.#state, path);
   }
 
   standing(): EngineState {
