@@ -48,7 +48,7 @@ export class PodEnder {
     prober.forget(uid);
     observer.publish(pod, state, { ended: true, ...(verdict === undefined ? {} : { verdict }) });
     await volumes.unmount(uid);
-    await statuses.flush(uid);
+    await statuses.flush(uid, signal);
     if (!isBeingDeleted(pod)) return {};
     await this.#deleteObject(pod);
     return {};

@@ -56,9 +56,19 @@ export class StatusWriter {
     entry.writing ??= this.#drain(uid, entry);
   }
 
-  /** Resolves when the last status given is in the API, or the pod is gone from it. */
-  async flush(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.writing;
+  /** Resolves when the last status given is in the API, or the pod is gone from it; rejects when given up. */
+  async flush(uid: string, signal: AbortSignal): Promise<void> {
+    const { writing } = this.#entries.get(uid) ?? {};
+    if (writing === undefined) return;
+    signal.throwIfAborted();
+    const givenUp = Promise.withResolvers<void>();
+    const giveUp = () => givenUp.reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      await Promise.race([writing, givenUp.promise]);
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
   }
 
   forget(uid: string): void {

@@ -79,10 +79,15 @@ export class SimulatedNode {
 
   /** The killed agent's remains are cleared away, a new one starts. */
   async restart(): Promise<void> {
+    await (await this.replace()).started;
+  }
+
+  /** The same, not waiting for the new agent, which may be killed before it has started. */
+  async replace(): Promise<{ started: Promise<void> }> {
     this.kill();
     await this.agent.stop().catch(() => undefined);
     this.agent = this.newAgent();
-    await this.agent.start();
+    return { started: this.agent.start() };
   }
 
   createPod(name: string, change: (pod: Pod) => void = () => {}, behaviours: BehaviourMap = {}): Promise<Pod> {

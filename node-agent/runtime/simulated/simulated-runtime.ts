@@ -319,7 +319,8 @@ export class SimulatedRuntime implements Runtime {
       const { id } = container.state;
       this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve]);
       const abort = () => reject(new RuntimeError("timeout", "stopping was given up", { cause: signal?.reason }));
-      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort, { once: true });
     });
   }
 
