@@ -49,13 +49,14 @@ function suite(name: string, args: readonly string[]): void {
   say(`\n== suite ${name}`);
   const report = path.join(work, `${name.replaceAll("/", "-")}.json`);
   const status = run(["vitest", "run", ...args, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`]);
-  const counted = existsSync(report) ? tallyOf(report) : { passed: 0, failed: 0, skipped: 0 };
+  const counted = existsSync(report) ? tallyOf(report) : { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
   // A run that breaks outside a test (a file that does not load, an unhandled error) must not pass unseen.
   if (status !== 0 && counted.failed === 0) counted.failed = 1;
   if (counted.passed + counted.failed + counted.skipped === 0) counted.failed = 1;
   total.passed += counted.passed;
   total.failed += counted.failed;
   total.skipped += counted.skipped;
+  for (const test of counted.skippedNames) say(`SKIPPED ${test}`);
   say(`suite ${name}: ${counted.passed} passed, ${counted.failed} failed, ${counted.skipped} skipped`);
 }
 
@@ -64,16 +65,26 @@ interface VitestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
-function tallyOf(file: string): Tally {
+function tallyOf(file: string): Tally & { skippedNames: string[] } {
   const report = JSON.parse(readFileSync(file, "utf8")) as VitestReport;
   const brokenFiles = report.testResults.filter((one) => one.status === "failed" && one.assertionResults.length === 0);
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + brokenFiles.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    // Why is what the suite itself said (test/kit/requirements.ts); here it cannot be overlooked that it was skipped.
+    skippedNames: report.testResults.flatMap((one) =>
+      one.assertionResults
+        .filter((test) => test.status !== "passed" && test.status !== "failed")
+        .map((test) => `${path.relative(ROOT, one.name)}: ${test.fullName}`),
+    ),
   };
 }
 
