@@ -88,7 +88,7 @@ export class ApiServer implements Startable {
     });
     const resources = new ResourceHandler({ ...this.#built, answers, podLog: this.#podLog, clock });
     const dispatcher = new Dispatcher(
-      { authenticator, resources, system, answers, metrics, clock, random, log },
+      { ...this.#built, authenticator, resources, system, answers, metrics, clock, random, log },
       options.limits,
     );
     this.#rest = new RestServer({ dispatcher, clock, log }, options);

@@ -322,6 +322,24 @@ describe("invariant 51: no answer without an allow decision", () => {
     );
   });
 
+  test("whoever is impersonated has no more than its own rights", async () => {
+    const headers = { "impersonate-user": "jane", "impersonate-group": "people" };
+    const denied = await api.send("GET", MAPS, { headers });
+    expect(denied.json()["message"]).toContain('User "jane" cannot list resource "configmaps"');
+    refused(denied, 403, "Forbidden");
+    refused(await api.send("GET", "/metrics", { headers }), 403, "Forbidden");
+    const who = { headers, body: "{}" };
+    const review = await api.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", who);
+    expect(review.json()).toMatchObject({
+      status: { userInfo: { username: "jane", groups: ["people", "system:authenticated"] } },
+    });
+    const as = await api.clientCertificate("nobody", []);
+    const masters = { "impersonate-user": "admin", "impersonate-group": "system:masters" };
+    refused(await api.send("GET", MAPS, { as, headers: masters }), 403, "Forbidden");
+    refused(await api.send("GET", "/version", { as: "none", headers: masters }), 403, "Forbidden");
+    refused(await api.send("GET", MAPS, { headers: { "impersonate-group": "system:masters" } }), 400, "BadRequest");
+  });
+
   test("a certificate of another authority is no identity", async () => {
     const { Authority } = await import("../../lib/pki/authority.ts");
     const { realClock } = await import("../../lib/process/real-clock.ts");

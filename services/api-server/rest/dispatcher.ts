@@ -10,6 +10,8 @@ import {
   unauthorized,
 } from "../../../lib/core/status-error.ts";
 import { ANONYMOUS, type Authenticator } from "../auth/authenticator.ts";
+import type { AuthorizerList } from "../auth/authorizer.ts";
+import { impersonated } from "../auth/impersonation.ts";
 import type { Answers } from "./answers.ts";
 import { ClientGone, type Exchange } from "./exchange.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
@@ -20,6 +22,7 @@ import type { SystemHandler } from "./system-handler.ts";
 
 export interface DispatcherComponents {
   readonly authenticator: Authenticator;
+  readonly authorizers: AuthorizerList;
   readonly resources: ResourceHandler;
   readonly system: SystemHandler;
   readonly answers: Answers;
@@ -74,14 +77,12 @@ export class Dispatcher {
   }
 
   async #route(exchange: Exchange, path: RequestPath, socket: TLSSocket): Promise<void> {
-    const { authenticator, resources, system } = this.#components;
+    const { authenticator, authorizers, resources, system } = this.#components;
     const sent = await authenticator.authenticate(socket, exchange.headers.authorization);
-    if (path.type === "other") {
-      if (sent === undefined && !system.isOpen(path.path)) throw unauthorized();
-      return await system.handle(exchange, path.path, sent ?? ANONYMOUS);
-    }
-    if (sent === undefined) throw unauthorized();
-    await resources.handle(exchange, path, sent);
+    if (sent === undefined && (path.type === "resource" || !system.isOpen(path.path))) throw unauthorized();
+    const identity = impersonated(sent ?? ANONYMOUS, exchange.request.rawHeaders, authorizers);
+    if (path.type === "other") return await system.handle(exchange, path.path, identity);
+    await resources.handle(exchange, path, identity);
   }
 
   async #limited(exchange: Exchange, isExempt: boolean, work: () => Promise<void>): Promise<void> {
