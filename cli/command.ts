@@ -74,3 +74,12 @@ export function choiceFlag<T extends string>(values: FlagValues, name: string, c
     throw new UsageError(`--${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
   return choice;
 }
+
+/** For work whose failures are the user's business (a file, an address, a folder): told as the message, without a stack. */
+export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

@@ -6,7 +6,7 @@ import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { runningPid } from "./cluster-process.ts";
-import { type Command, type CommandIo, parseFlags, stringFlag, UsageError } from "./command.ts";
+import { type Command, type CommandIo, parseFlags, refusing, stringFlag, UsageError } from "./command.ts";
 import { DataDir } from "./data-dir.ts";
 
 /** Simulated nodes run whatever image a pod names; this is the name that the test image has everywhere. */
@@ -42,7 +42,8 @@ async function load(args: readonly string[], io: CommandIo): Promise<number> {
   const file = openArchive(words[0]!);
   try {
     const sizeBytes = fstatSync(file).size;
-    const loaded = await node.loadImages({ sizeBytes, read: async (offset, length) => readAt(file, offset, length) });
+    const archive = { sizeBytes, read: async (offset: number, length: number) => readAt(file, offset, length) };
+    const loaded = await refusing(() => node.loadImages(archive));
     for (const image of loaded) io.out(`${image.name} (${image.movedBytes} bytes moved)\n`);
     return 0;
   } finally {
@@ -53,7 +54,7 @@ async function load(args: readonly string[], io: CommandIo): Promise<number> {
 async function buildTest(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseFlags(args, { "data-dir": "string" });
   const node = runningNode(DataDir.from(stringFlag(values, "data-dir"), io.env));
-  io.out(`${node === undefined ? TEST_IMAGE_NAME : await node.loadTestImage()}\n`);
+  io.out(`${node === undefined ? TEST_IMAGE_NAME : await refusing(() => node.loadTestImage())}\n`);
   return 0;
 }
 

@@ -5,6 +5,7 @@ import {
   type FlagValues,
   integerFlag,
   parseFlags,
+  refusing,
   stringFlag,
   UsageError,
 } from "./command.ts";
@@ -124,13 +125,4 @@ function autoCompactionOf(values: FlagValues) {
     throw new UsageError("--auto-compaction-mode and --auto-compaction-retention go together");
   }
   return mode === "periodic" ? { mode, retentionMs: retention * 1000 } : { mode, retentionRevisions: retention };
-}
-
-/** What the data directory, the file or the address is refused for is the user's business: no stack. */
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }

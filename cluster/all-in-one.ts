@@ -113,7 +113,7 @@ export class AllInOne implements Startable {
     const identities = await this.#identities();
     this.#api = new ApiServer(
       { store: this.#store, registry: this.#registry, clock, random, log: log.child({ role: "api-server" }) },
-      { listen: { fd: listenFd }, ...identities },
+      { listen: { fd: listenFd }, grpc: { host: this.#nodeHost(), port: 0 }, ...identities },
     );
     await this.#api.start();
     progress("api-server");
@@ -214,6 +214,11 @@ export class AllInOne implements Startable {
     }
   }
 
+  /** What only this machine and the cluster's pods reach: the node's own address, or loopback where it has none. */
+  #nodeHost(): string {
+    return this.#options.record.network?.nodeAddress ?? "127.0.0.1";
+  }
+
   #apiAddress(): string {
     return `https://127.0.0.1:${this.#options.record.apiPort}`;
   }
@@ -236,7 +241,8 @@ export class AllInOne implements Startable {
       record.network === undefined
         ? {}
         : { node: record.network.nodeAddress, pods: record.network.podCidr, services: record.network.serviceCidr };
-    const addresses = { api: this.#apiAddress(), ...network };
+    const grpc = this.#api === undefined ? {} : { grpc: `${this.#nodeHost()}:${this.#api.grpcPort}` };
+    const addresses = { api: this.#apiAddress(), ...grpc, ...network };
     const healthy = roles.every((one) => one.health === "ok");
     return { pid: process.pid, runtime: record.runtime, ready: this.#ready && healthy, roles, addresses };
   }

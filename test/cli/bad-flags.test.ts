@@ -93,6 +93,13 @@ test("status, logs, kubeconfig and down say clearly that there is no cluster", a
   expect(await keelson(["down", dataDir])).toMatchObject({ code: 0, stdout: expect.stringContaining("no cluster at") });
 });
 
+test("store restore of a file that is none makes no data folder", async () => {
+  const dataDir = path.join(folder, "deep", "data");
+  const missing = await keelson(["store", "restore", path.join(folder, "none.db"), `--data-dir=${dataDir}`]);
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("none.db") });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test("an unknown command and a missing role are named", async () => {
   expect(await keelson(["frob"])).toMatchObject({
     code: 2,

@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Encoding, ResourcesDefinition } from "../../lib/gen/keelson/api/v1/resources.ts";
+import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { eventually } from "../kit/eventually.ts";
 import { keelson, TestCluster } from "../kit/keelson.ts";
 import { runCommand } from "../kit/kubectl.ts";
@@ -110,5 +112,28 @@ describe.skipIf(skipping("e2e/first-steps", reason))("first steps with container
     const before = await cluster.status();
     expect(await cluster.upAgain()).toContain("runs already");
     expect((await cluster.status()).pid).toBe(before.pid);
+  });
+
+  test("gRPC Resources answers where status says, to the administrator's certificate", async () => {
+    const pki = (name: string) => readFileSync(path.join(cluster.dataDir, "pki", name), "utf8");
+    const { addresses } = await cluster.status();
+    const tls = { caPem: pki("server-ca.crt"), certPem: pki("admin.crt"), keyPem: pki("admin.key") };
+    const channel = new GrpcChannel({ target: addresses["grpc"] ?? "", tls });
+    try {
+      const resources = channel.client(ResourcesDefinition);
+      const target = { group: "", version: "v1", resource: "pods", namespace: "default", name: "web", subresource: "" };
+      const answer = await resources.get({ target, encoding: Encoding.ENCODING_JSON, resourceVersion: "" });
+      expect(JSON.parse(answer.object?.data.toString("utf8") ?? "")).toMatchObject({ kind: "Pod" });
+    } finally {
+      channel.close();
+    }
+  });
+
+  test("image load says what is wrong with a file that is no archive", async () => {
+    const file = path.join(folder, "not-an-archive.tar");
+    writeFileSync(file, "no tar\n");
+    const loaded = await keelson(["image", "load", file, `--data-dir=${cluster.dataDir}`]);
+    expect(loaded.code).toBe(2);
+    expect(loaded.stderr).toMatch(/^keelson: .*not an image archive/);
   });
 });
