@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Startable } from "../../../lib/core/startable.ts";
 import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
+import { ServerReflectionDefinition } from "../../../lib/gen/grpc/reflection/v1/reflection.ts";
 import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.ts";
 import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
+import { reflectionService } from "../../../lib/transport/reflection-service.ts";
 import type { Health } from "../rest/health.ts";
 import { healthService } from "./health-service.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
@@ -21,7 +24,10 @@ export interface GrpcFaceOptions {
   readonly tls: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem: string };
 }
 
-/** The gRPC face: `Resources` and health, on a port of its own, since grpc-js brings its own HTTP/2 server. */
+/** Everything that `proto/` says, services and kinds. */
+const DESCRIPTORS = new URL("../../../lib/gen/descriptors.binpb", import.meta.url);
+
+/** The gRPC face: `Resources`, health and reflection, on a port of its own, since grpc-js brings its own HTTP/2 server. */
 export class GrpcFace implements Startable {
   readonly #server: GrpcServer;
   readonly #options: GrpcFaceOptions;
@@ -34,6 +40,11 @@ export class GrpcFace implements Startable {
     const isReady = async (): Promise<boolean> =>
       (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
     this.#server.addService(HealthDefinition, healthService(components, isReady));
+    const names = [ResourcesDefinition, HealthDefinition, ServerReflectionDefinition].map(({ fullName }) => fullName);
+    this.#server.addService(
+      ServerReflectionDefinition,
+      reflectionService(names, () => readFileSync(DESCRIPTORS)),
+    );
   }
 
   get port(): number {

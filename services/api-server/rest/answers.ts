@@ -1,9 +1,9 @@
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, gzip } from "node:zlib";
-import { stringify } from "yaml";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { StatusError } from "../../../lib/core/status-error.ts";
 import type { Codec } from "../../../lib/resource/codec/codec.ts";
+import { indentJson, jsonToYaml } from "../../../lib/resource/codec/readable-text.ts";
 import { partialObject } from "../../../lib/resource/table/partial-object.ts";
 import { encodeTable, tableOf } from "../../../lib/resource/table/table.ts";
 import type { Answer } from "../core/answer.ts";
@@ -95,7 +95,7 @@ export class Answers {
 
   /** Any JSON document: discovery, OpenAPI, version. */
   async json(exchange: Exchange, text: string, mediaType = MEDIA_TYPES.json): Promise<void> {
-    await this.bytes(exchange, 200, mediaType, Buffer.from(wantsPretty(exchange) ? pretty(text) : text));
+    await this.bytes(exchange, 200, mediaType, Buffer.from(wantsPretty(exchange) ? indentJson(text) : text));
   }
 
   async bytes(exchange: Exchange, code: number, mediaType: string, bytes: Uint8Array): Promise<void> {
@@ -123,9 +123,9 @@ export class Answers {
 
   async #text(exchange: Exchange, code: number, json: string, format: Format): Promise<void> {
     if (format === "yaml") {
-      return await this.bytes(exchange, code, MEDIA_TYPES.yaml, Buffer.from(stringify(JSON.parse(json))));
+      return await this.bytes(exchange, code, MEDIA_TYPES.yaml, Buffer.from(jsonToYaml(json)));
     }
-    await this.bytes(exchange, code, MEDIA_TYPES.json, Buffer.from(wantsPretty(exchange) ? pretty(json) : json));
+    await this.bytes(exchange, code, MEDIA_TYPES.json, Buffer.from(wantsPretty(exchange) ? indentJson(json) : json));
   }
 }
 
@@ -138,10 +138,6 @@ function acceptsGzip(exchange: Exchange): boolean {
 function wantsPretty(exchange: Exchange): boolean {
   const value = exchange.query.get("pretty");
   return value !== null && value !== "false" && value !== "0";
-}
-
-function pretty(json: string): string {
-  return JSON.stringify(JSON.parse(json), undefined, 2);
 }
 
 async function whole(chunks: AsyncGenerator<Uint8Array>): Promise<Buffer> {
