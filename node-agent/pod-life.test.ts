@@ -137,6 +137,9 @@ describe("what keeps a container from starting", () => {
     expect(statusOf(backing)?.state?.waiting?.message).toContain('Back-off pulling image "example/web:1"');
     there = true;
     await node.until("web", isRunning);
+    expect(await node.events()).toEqual(
+      expect.arrayContaining(["Warning Failed Error: ErrImagePull", "Warning Failed Error: ImagePullBackOff"]),
+    );
     const reasons = (await node.events()).map((text) => text.split(" ")[1]);
     expect(reasons).toEqual(expect.arrayContaining(["Pulling", "Failed", "BackOff", "Pulled", "Created", "Started"]));
   });

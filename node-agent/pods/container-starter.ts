@@ -70,13 +70,13 @@ export class ContainerStarter {
 
   /** Throws StartError; whatever else is thrown has an outcome that only the runtime's state tells. */
   async start(pod: Pod, container: Container, target: StartTarget): Promise<void> {
-    const { runtime, images, events } = this.#components;
+    const { runtime, events } = this.#components;
     this.#waitAfterCrash(pod, container, target.state);
     const latest = latestOf(target.state, container.name ?? "", target.sandbox.id);
     const containerId =
       latest?.state === "created"
         ? latest.id
-        : await this.#create(pod, container, target, await images.ensure(pod, container, target.signal));
+        : await this.#create(pod, container, target, await this.#image(pod, container, target.signal));
     try {
       await runtime.startContainer(containerId);
     } catch (thrown) {
@@ -84,6 +84,16 @@ export class ContainerStarter {
     }
     events.normal(pod, container, "Started", "Container started");
     await this.#postStart(pod, container, containerId, target);
+  }
+
+  async #image(pod: Pod, container: Container, signal: AbortSignal): Promise<ImageRecord> {
+    const { images, events } = this.#components;
+    try {
+      return await images.ensure(pod, container, signal);
+    } catch (thrown) {
+      if (thrown instanceof StartError) events.warning(pod, container, "Failed", `Error: ${thrown.reason}`);
+      throw thrown;
+    }
   }
 
   forgetPod(uid: string): void {
