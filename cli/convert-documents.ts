@@ -1,10 +1,10 @@
-import { Document, visit } from "yaml";
 import type { Codec, Decoded } from "../lib/resource/codec/codec.ts";
 import { DecodeError } from "../lib/resource/codec/decode-error.ts";
 import { hasEnvelope } from "../lib/resource/codec/envelope.ts";
 import { endOfString, withoutSpaces } from "../lib/resource/codec/json-string.ts";
-import { NumberLiteral, parseText } from "../lib/resource/codec/json-text.ts";
-import { resolvePlain, yamlToJsonValues } from "../lib/resource/codec/yaml-text.ts";
+import { parseText } from "../lib/resource/codec/json-text.ts";
+import { indentJson, jsonToYaml } from "../lib/resource/codec/readable-text.ts";
+import { yamlToJsonValues } from "../lib/resource/codec/yaml-text.ts";
 import type { Registry } from "../lib/resource/registry.ts";
 import type { MessageSchema } from "../lib/resource/schema.ts";
 
@@ -128,72 +128,5 @@ export function writeObjects(objects: readonly ConvertedObject[], form: Form, co
     );
   }
   const texts = objects.map(({ schema, decoded }) => codec.encodeJson(schema, decoded.object));
-  return Buffer.from(form === "json" ? texts.map(indentJson).join("") : texts.map(yamlText).join("---\n"));
-}
-
-/** Compact JSON with line breaks; as text, so that no digit and no order is lost. */
-function indentJson(json: string): string {
-  let out = "";
-  let depth = 0;
-  const line = (): string => `\n${"  ".repeat(depth)}`;
-  for (let index = 0; index < json.length; index++) {
-    const character = json[index]!;
-    const isEmpty = (character === "{" && json[index + 1] === "}") || (character === "[" && json[index + 1] === "]");
-    if (character === '"') {
-      const end = endOfString(json, index);
-      out += json.slice(index, end + 1);
-      index = end;
-    } else if (isEmpty) {
-      out += json.slice(index, index + 2);
-      index += 1;
-    } else if (character === "{" || character === "[") {
-      depth += 1;
-      out += character + line();
-    } else if (character === "}" || character === "]") {
-      depth -= 1;
-      out += line() + character;
-    } else {
-      out += character === "," ? `,${line()}` : character === ":" ? ": " : character;
-    }
-  }
-  return `${out}\n`;
-}
-
-function yamlText(json: string): string {
-  const document = new Document(plainNumbers(parseText(json, true)), { version: "1.1" });
-  visit(document, {
-    Scalar(_key, node) {
-      if (typeof node.value === "string" && !isItself(node.value)) {
-        node.type = "QUOTE_DOUBLE";
-      }
-    },
-  });
-  return document.toString({ lineWidth: 0 }).replace(/^%YAML 1\.1\n---\n/, "");
-}
-
-/** Whether a plain scalar is read back as the string that it is. */
-function isItself(text: string): boolean {
-  try {
-    return resolvePlain(text) === text;
-  } catch {
-    return false;
-  }
-}
-
-/** Parsed JSON with plain numbers; objects are changed in place. */
-function plainNumbers(value: unknown): unknown {
-  if (value instanceof NumberLiteral) {
-    return value.value;
-  }
-  if (Array.isArray(value)) {
-    return value.map(plainNumbers);
-  }
-  if (typeof value !== "object" || value === null) {
-    return value;
-  }
-  const object = value as Record<string, unknown>;
-  for (const name of Object.keys(object)) {
-    object[name] = plainNumbers(object[name]);
-  }
-  return object;
+  return Buffer.from(form === "json" ? texts.map(indentJson).join("") : texts.map(jsonToYaml).join("---\n"));
 }
