@@ -1,6 +1,7 @@
+import { fieldText } from "../../../lib/resource/selector/field-selector.ts";
 import type { StoredKind } from "../core/stored-kind.ts";
 import type { CachedObject } from "./cached-object.ts";
-import { EventRing, type RingLimits } from "./event-ring.ts";
+import { type CacheEvent, EventRing, type RingLimits } from "./event-ring.ts";
 import { lowerBound, OrderedKeys } from "./ordered-keys.ts";
 
 /** The newest state and the newest changes of one stored kind. */
@@ -9,6 +10,10 @@ export class KindCache {
   readonly #objects = new Map<string, CachedObject>();
   readonly #keys = new OrderedKeys();
   readonly #wakers = new Set<() => void>();
+  /** Watchers that want objects with one value of the kind's index field, by that value. */
+  readonly #indexedWakers = new Map<string, Set<() => void>>();
+  readonly #touched = new Set<string>();
+  #sinceAllWoke = { events: 0, sizeBytes: 0 };
   readonly #limits: RingLimits;
   #ring: EventRing;
   #lastRevision = 0;
@@ -39,7 +44,9 @@ export class KindCache {
   }
 
   get watcherCount(): number {
-    return this.#wakers.size;
+    let count = this.#wakers.size;
+    for (const wakers of this.#indexedWakers.values()) count += wakers.size;
+    return count;
   }
 
   get(key: string): CachedObject | undefined {
@@ -68,7 +75,7 @@ export class KindCache {
   put(object: CachedObject): void {
     const before = this.#set(object);
     this.#lastRevision = object.revision;
-    this.#ring.push({ revision: object.revision, before, after: object, deleted: false });
+    this.#push({ revision: object.revision, before, after: object, deleted: false });
   }
 
   delete(key: string, revision: number): void {
@@ -77,7 +84,7 @@ export class KindCache {
     this.#objects.delete(key);
     this.#keys.remove(key);
     this.#lastRevision = revision;
-    this.#ring.push({ revision, before, after: before.withRevision(revision), deleted: true });
+    this.#push({ revision, before, after: before.withRevision(revision), deleted: true });
   }
 
   /** Starts over with a listed state; every watch ends and asks again. */
@@ -95,17 +102,53 @@ export class KindCache {
     this.#ring = new EventRing(revision, this.#limits);
     this.#lastRevision = revision;
     this.#generation++;
-    this.wake();
+    this.#wakeAll();
   }
 
-  /** Calls `waker` after each batch of changes until the returned function is called. */
-  subscribe(waker: () => void): () => void {
-    this.#wakers.add(waker);
-    return () => this.#wakers.delete(waker);
+  /**
+   * Calls `waker` after each batch of changes until the returned function is called. With `indexValue` only after changes of
+   * objects that have or had this value in the kind's index field, and now and then, so that nobody's position grows old.
+   */
+  subscribe(waker: () => void, indexValue?: string): () => void {
+    if (indexValue === undefined) {
+      this.#wakers.add(waker);
+      return () => this.#wakers.delete(waker);
+    }
+    const wakers = this.#indexedWakers.get(indexValue) ?? new Set();
+    this.#indexedWakers.set(indexValue, wakers.add(waker));
+    return () => {
+      wakers.delete(waker);
+      if (wakers.size === 0 && this.#indexedWakers.get(indexValue) === wakers) this.#indexedWakers.delete(indexValue);
+    };
   }
 
+  /** After each batch of changes. */
   wake(): void {
+    const { events, sizeBytes } = this.#sinceAllWoke;
+    if (events > this.#limits.events / 4 || sizeBytes > this.#limits.sizeBytes / 4) {
+      this.#wakeAll();
+      return;
+    }
     for (const waker of this.#wakers) waker();
+    for (const value of this.#touched) for (const waker of this.#indexedWakers.get(value) ?? []) waker();
+    this.#touched.clear();
+  }
+
+  #wakeAll(): void {
+    this.#sinceAllWoke = { events: 0, sizeBytes: 0 };
+    this.#touched.clear();
+    for (const waker of this.#wakers) waker();
+    for (const wakers of this.#indexedWakers.values()) for (const waker of wakers) waker();
+  }
+
+  #push(event: CacheEvent): void {
+    this.#ring.push(event);
+    this.#sinceAllWoke.events++;
+    this.#sinceAllWoke.sizeBytes += event.after.sizeBytes;
+    const { indexField } = this.kind;
+    if (indexField === undefined || this.#indexedWakers.size === 0) return;
+    this.#touched.add(fieldText(event.after.object(), indexField));
+    if (event.before !== undefined) this.#touched.add(fieldText(event.before.object(), indexField));
   }
 
   #set(object: CachedObject): CachedObject | undefined {

@@ -7,6 +7,9 @@ import { fromCoreEvent, toCoreEvent } from "./event-conversion.ts";
 import type { KubeObject } from "./kube-object.ts";
 import type { ServedKind, StoredKind } from "./stored-kind.ts";
 
+/** Each node follows its own pods. */
+const INDEX_FIELDS: ReadonlyMap<string, string> = new Map([["pods", "spec.nodeName"]]);
+
 /** All kinds of a registry, each with the functions that its requests need. */
 export class KindTable {
   readonly #served = new Map<string, ServedKind>();
@@ -68,6 +71,7 @@ export class KindTable {
       prefix,
       namespaced: definition.namespaced,
       storage: undefined as unknown as ServedKind,
+      indexField: INDEX_FIELDS.get(prefix),
       decodeStored: (bytes) => decodeStored(definition, codec, bytes),
       encodeStored: (object) => codec.encodeEnvelope(apiVersion, definition.kind, definition.schema, object),
     };

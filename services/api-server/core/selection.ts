@@ -35,6 +35,12 @@ export class Selection {
     this.namespace = place.namespace === "" ? (byField ?? "") : place.namespace;
   }
 
+  /** The one value that the kind's index field must have. */
+  get indexValue(): string | undefined {
+    const { indexField } = this.kind.stored;
+    return indexField === undefined ? undefined : this.#fields.exactValue(indexField);
+  }
+
   /** True when nothing but the namespace selects. */
   get isPlain(): boolean {
     return this.#labels.isEverything && this.#fields.isEverything;

@@ -20,6 +20,8 @@ export interface StoredKind {
   readonly prefix: string;
   readonly namespaced: boolean;
   readonly storage: ServedKind;
+  /** The field by which many watchers select one value each; they are woken by it. */
+  readonly indexField: string | undefined;
   decodeStored(bytes: Uint8Array): KubeObject;
   /** `object` is in the stored version and has no resourceVersion. */
   encodeStored(object: KubeObject): Uint8Array;

@@ -5,7 +5,7 @@ import { SeededRandom } from "../../../lib/core/seeded-random.ts";
 import { StatusError } from "../../../lib/core/status-error.ts";
 import type { ConfigMap } from "../../../lib/gen/k8s/core/v1.ts";
 import { kindDescriptors } from "../../../lib/gen/k8s/descriptors.ts";
-import { configMaps, leases } from "../../../lib/gen/k8s/resources.ts";
+import { configMaps, leases, pods, serviceAccounts } from "../../../lib/gen/k8s/resources.ts";
 import { generateSigningKey } from "../../../lib/pki/authority.ts";
 import { realClock } from "../../../lib/process/real-clock.ts";
 import { loadRegistry } from "../../../lib/resource/registry.ts";
@@ -26,12 +26,18 @@ let store: Store;
 let built: BuiltCore;
 let client: ApiClient;
 
-beforeEach(async () => {
+let ring: { events: number; sizeBytes: number } | undefined;
+
+beforeEach(async ({ task }) => {
+  ring = task.name.includes("grow old") ? { events: 40, sizeBytes: 1_000_000 } : undefined;
   const random = new SeededRandom(1);
   const log = silentLog;
   store = await openStore({ clock: realClock, random, log, onFatal: (reason) => expect.unreachable(reason) });
   const serviceAccount = { ...keys, issuer: "https://issuer" };
-  built = buildCore({ store, registry, clock: realClock, random, log }, { serviceAccount });
+  built = buildCore(
+    { store, registry, clock: realClock, random, log },
+    { serviceAccount, ...(ring === undefined ? {} : { ring }) },
+  );
   await built.cache.start();
   client = new InMemoryClient(built, { user: "admin", groups: [SYSTEM_MASTERS] });
   await bootstrap(client);
@@ -149,4 +155,37 @@ test("invariant 17: an exact list is the same for ever, from memory as from the 
     expect(stateOf(exact.items.map((item) => item.object() as ConfigMap))).toEqual(state);
     expect(String(exact.revision)).toBe(resourceVersion);
   }
+});
+
+test("a node's watch is woken for its own pods alone, and does not grow old while others are busy", async () => {
+  await client.create(serviceAccounts, { metadata: { name: "default", namespace: "default" } });
+  const cache = built.cache.of(built.kinds.get("", "v1", "pods").stored);
+  const { resourceVersion } = await client.list(pods);
+  const abort = new AbortController();
+  const seen: string[] = [];
+  const watch = async (): Promise<void> => {
+    const options = { fieldSelector: "spec.nodeName=mine", resourceVersion, signal: abort.signal };
+    for await (const batch of client.watch(pods, options))
+      for (const event of batch) seen.push(event.object.metadata?.name ?? "");
+  };
+  const watching = watch();
+  await expect.poll(() => cache.watcherCount).toBe(1);
+  let woken = 0;
+  const unsubscribe = cache.subscribe(() => woken++, "mine");
+  const make = (name: string, nodeName: string): Promise<unknown> =>
+    client.create(pods, {
+      metadata: { name, namespace: "default" },
+      spec: { nodeName, containers: [{ name: "c", image: "i" }] },
+    });
+  // The ring of this server holds 40: without a wake now and then the watch's position would fall out.
+  for (let index = 0; index < 200; index++) await make(`other-${index}`, "other");
+  expect(woken).toBeGreaterThan(5);
+  expect(woken).toBeLessThan(40);
+  await make("first", "mine");
+  await make("second", "mine");
+  await expect.poll(() => seen).toEqual(["first", "second"]);
+  unsubscribe();
+  abort.abort();
+  await watching;
+  expect(cache.watcherCount).toBe(0);
 });

@@ -78,7 +78,8 @@ export class Watcher {
     const { generation } = cache;
     const lifeSeconds =
       request.timeoutSeconds > 0 ? request.timeoutSeconds : MIN_LIFE_SECONDS * (1 + this.#random.float());
-    const pulse = new Pulse(this.#clock, cache, signal, lifeSeconds * 1000);
+    const subscribe = (waker: () => void): (() => void) => cache.subscribe(waker, selection.indexValue);
+    const pulse = new Pulse(this.#clock, subscribe, signal, lifeSeconds * 1000);
     this.#pulses.add(pulse);
     if (this.#isClosed) pulse.end();
     try {
@@ -152,10 +153,10 @@ class Pulse {
   #changed = false;
   #wake: (() => void) | undefined;
 
-  constructor(clock: Clock, cache: KindCache, signal: AbortSignal, lifeMs: number) {
+  constructor(clock: Clock, subscribe: (waker: () => void) => () => void, signal: AbortSignal, lifeMs: number) {
     this.#clock = clock;
     this.#signal = signal;
-    this.#unsubscribe = cache.subscribe(() => this.#notify());
+    this.#unsubscribe = subscribe(() => this.#notify());
     this.#end = clock.after(lifeMs, this.#finish);
     signal.addEventListener("abort", this.#finish, { once: true });
   }
