@@ -76,6 +76,8 @@ describe("REST shape", () => {
     for (const number of ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "0x10", "1.5", "99999999999999999999"]) {
       expectRefused(await api.send("POST", PODS, { body: pod(number) }), 400);
     }
+    const event = '{"metadata":{"name":"x"},"involvedObject":{},"count":2147483648}';
+    expectRefused(await api.send("POST", "/api/v1/namespaces/default/events", { body: event }), 400);
     const headers = { "content-type": "application/json-patch+json" };
     const patch = '[{"op":"add","path":"/data","value":{"a":1e400}}]';
     expectRefused(await api.send("PATCH", `${MAPS}/here`, { body: patch, headers }), 400);
@@ -174,6 +176,8 @@ describe("REST shape", () => {
       expectRefused(await api.send("DELETE", `${MAPS}/here`, { headers }), 406);
     }
     expectRefused(await api.send("GET", MAPS, { headers: { accept: "application/json;q=0" } }), 406);
+    const either = "application/json;as=Table;v=v9;g=meta.k8s.io, application/json";
+    expect((await api.send("GET", MAPS, { headers: { accept: either } })).status).toBe(200);
   });
 
   test("wrong verb 405", async () => {

@@ -31,7 +31,6 @@ function rowsOf(
 }
 
 const FIELDS = "test/bad-input/rest-fields.test.ts";
-const REST = "test/bad-input/rest.test.ts";
 const APPLY = "test/api/server-side-apply.test.ts";
 const ETCD = "test/store/bad-input.test.ts";
 const CNI = "test/cni/plugins.test.ts";
@@ -65,7 +64,7 @@ export const ROWS: readonly Row[] = [
     "NUL -> 422/404 and never reach key building (NCC)": tested(FIELDS, "NUL"),
     "254 chars -> 422/404 and never reach key building (NCC)": tested(FIELDS, "254 chars"),
   }),
-  ...rowsOf("REST queries", REST, {
+  ...rowsOf("REST queries", "test/bad-input/rest-queries.test.ts", {
     "resourceVersion `abc` -> 400": ITS_OWN,
     "-1 -> 400": ITS_OWN,
     'future RV -> 504 + "Too large resource version" + Retry-After': ITS_OWN,
@@ -76,7 +75,7 @@ export const ROWS: readonly Row[] = [
     "forged continue 400": ITS_OWN,
     "sendInitialEvents without NotOlderThan 422": ITS_OWN,
   }),
-  ...rowsOf("REST patch", REST, {
+  ...rowsOf("REST patch", "test/bad-input/rest-patch.test.ts", {
     "JSON patch > 10 k ops 413/422": ITS_OWN,
     "test fails 422": ITS_OWN,
     "copy bombs stopped by output size": ITS_OWN,
