@@ -8,6 +8,8 @@ import type { DeleteRequest, Target } from "./request.ts";
 
 const ORPHAN = "orphan";
 const FOREGROUND = "foregroundDeletion";
+/** The end of the year 9999: RFC 3339 has no later time, so no grace goes beyond it. */
+const LAST_TIME_MS = 253_402_300_799_000;
 
 /**
  * What a delete does with the newest state: remove it, mark it, or nothing. Source of behaviour:
@@ -28,7 +30,8 @@ export function decideDelete(
   const finalizers = finalizersAfter(old, target, request);
   const object = copyOf(old);
   const meta = metaOf(object);
-  const grace = target.kind.strategy.graceSeconds?.(old, request.gracePeriodSeconds) ?? 0;
+  const asked = target.kind.strategy.graceSeconds?.(old, request.gracePeriodSeconds) ?? 0;
+  const grace = Math.min(asked, Math.floor((LAST_TIME_MS - clock.nowMs()) / 1000));
   const pending = old.metadata?.deletionTimestamp !== undefined;
   if (grace === 0 && finalizers.length === 0) return { type: "delete" };
   if (finalizers.length === 0) delete meta.finalizers;

@@ -55,6 +55,20 @@ describe("write path", () => {
     await client.delete(pods, { namespace: "default", name: "web" });
     expect((await client.list(pods)).items).toEqual([]);
   });
+  test("a grace that no time can express ends with the year 9999, and can be shortened", async () => {
+    const key = { namespace: "default", name: "patient" };
+    await client.create(pods, pod("patient"));
+    await client.createSubresource(pods, key, "binding", {
+      metadata: { name: "patient" },
+      target: { kind: "Node", name: "n" },
+    });
+    await client.delete(pods, key, { gracePeriodSeconds: Number.MAX_SAFE_INTEGER });
+    expect((await client.get(pods, key)).metadata?.deletionTimestamp).toMatch(/^9999-12-31T23:59:5/);
+    await client.delete(pods, key, { gracePeriodSeconds: 5 });
+    const { metadata } = await client.get(pods, key);
+    expect(metadata?.deletionGracePeriodSeconds).toBe(5);
+    expect(Math.abs(Date.parse(metadata?.deletionTimestamp ?? "") - Date.now())).toBeLessThan(60_000);
+  });
   test("invariant 40: a pod is bound once", async () => {
     await client.create(pods, pod("web"));
     const key = { namespace: "default", name: "web" };
