@@ -73,6 +73,12 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     why: "the only importer of grpc-js; reads what generated decoders read, strictly",
   },
   {
+    folder: /^lib\/events\//,
+    ours: ["lib/core", "lib/gen"],
+    packages: ["@nats-io/transport-node", ...NODE_PURE],
+    why: "the bus; the only importer of the NATS client",
+  },
+  {
     folder: /^lib\/process\//,
     ours: ["lib/core", "lib/gen"],
     packages: ["pino", "prom-client", "node:*"],
