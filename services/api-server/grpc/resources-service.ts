@@ -1,6 +1,10 @@
 import { badRequest, unauthorized } from "../../../lib/core/status-error.ts";
 import {
+  type DeleteCollectionRequest,
+  type DeleteCollectionResponse,
   Encoding,
+  type ListRequest,
+  type ListResponse,
   type ResourcesDefinition,
   type DeleteOptions as RpcDeleteOptions,
   type Object as RpcObject,
@@ -17,6 +21,7 @@ import { certificateSubject } from "../auth/client-certificate.ts";
 import type { ObjectView } from "../core/answer.ts";
 import { bookmarkObject } from "../core/bookmark.ts";
 import type { KindTable } from "../core/kind-table.ts";
+import type { ListAnswer } from "../core/reader.ts";
 import type { Call, Identity } from "../core/request.ts";
 import type { Operation, ResourceCore } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
@@ -59,31 +64,7 @@ export function resourcesService(components: ResourcesServiceComponents): Handle
         const answer = await core.get(objectTargetOf(kinds, request.target), request.resourceVersion, call);
         return { object: encoded(answer.view, encoding) };
       }),
-    list: (request, server) =>
-      rpc.answer(server, async (call) => {
-        const target = targetOf(kinds, request.target);
-        const encoding = answerEncodingOf(request.encoding);
-        const list = await core.list(
-          target,
-          {
-            selectors: selectorsOf(request.selectors),
-            resourceVersion: request.resourceVersion,
-            resourceVersionMatch: matchTextOf(request.resourceVersionMatch),
-            limit: Number(request.limit),
-            continue: request.continue,
-          },
-          call,
-        );
-        return {
-          resourceVersion: String(list.revision),
-          continue: list.continue,
-          remainingItemCount: list.remaining === undefined ? undefined : BigInt(list.remaining),
-          encoding,
-          items: list.items.map((item) =>
-            buffer(encoding === Encoding.ENCODING_JSON ? item.json(target.kind) : item.protobuf(target.kind)),
-          ),
-        };
-      }),
+    list: (request, server) => rpc.answer(server, (call) => rpc.list(request, call)),
     watch: (request, server) => rpc.watch(request, server),
     create: (request, server) =>
       rpc.write(server, request.options?.answerEncoding, async (call) => {
@@ -109,23 +90,7 @@ export function resourcesService(components: ResourcesServiceComponents): Handle
       rpc.write(server, request.options?.answerEncoding, async (call) => {
         return await core.delete(objectTargetOf(kinds, request.target), deleteRequestOf(request.options), call);
       }),
-    deleteCollection: (request, server) =>
-      rpc.answer(server, async (call) => {
-        const target = createTargetOf(kinds, request.target);
-        const encoding = answerEncodingOf(request.options?.answerEncoding);
-        const list = {
-          selectors: selectorsOf(request.selectors),
-          resourceVersion: "",
-          resourceVersionMatch: "",
-          limit: 0,
-          continue: "",
-        };
-        const deleted = await core.deleteCollection(target, list, deleteRequestOf(request.options), call);
-        const items = deleted.items.map((item) =>
-          buffer(encoding === Encoding.ENCODING_JSON ? item.json(target.kind) : item.protobuf(target.kind)),
-        );
-        return { encoding, items, warnings: call.warnings };
-      }),
+    deleteCollection: (request, server) => rpc.answer(server, (call) => rpc.deleteCollection(request, call)),
     transact: (request, server) => rpc.answer(server, (call) => rpc.transact(request, call)),
   };
 }
@@ -156,6 +121,37 @@ class RpcFace {
       const answer = await work(call);
       return { object: encoded(answer.view, encoding), warnings: call.warnings, created: answer.code === 201 };
     });
+  }
+
+  async list(request: ListRequest, call: Call): Promise<ListResponse> {
+    const { core, kinds } = this.#components;
+    const target = targetOf(kinds, request.target);
+    const encoding = answerEncodingOf(request.encoding);
+    const options = {
+      selectors: selectorsOf(request.selectors),
+      resourceVersion: request.resourceVersion,
+      resourceVersionMatch: matchTextOf(request.resourceVersionMatch),
+      limit: Number(request.limit),
+      continue: request.continue,
+    };
+    const list = await core.list(target, options, call);
+    return {
+      resourceVersion: String(list.revision),
+      continue: list.continue,
+      remainingItemCount: list.remaining === undefined ? undefined : BigInt(list.remaining),
+      encoding,
+      items: await itemsOf(list, target.kind, encoding),
+    };
+  }
+
+  async deleteCollection(request: DeleteCollectionRequest, call: Call): Promise<DeleteCollectionResponse> {
+    const { core, kinds } = this.#components;
+    const target = createTargetOf(kinds, request.target);
+    const encoding = answerEncodingOf(request.options?.answerEncoding);
+    const selectors = selectorsOf(request.selectors);
+    const all = { selectors, resourceVersion: "", resourceVersionMatch: "", limit: 0, continue: "" };
+    const deleted = await core.deleteCollection(target, all, deleteRequestOf(request.options), call);
+    return { encoding, items: await itemsOf(deleted, target.kind, encoding), warnings: call.warnings };
   }
 
   async *watch(request: WatchRequest, server: ServerCall): AsyncGenerator<WatchResponse> {
@@ -249,6 +245,18 @@ class RpcFace {
     if (identity === undefined) throw unauthorized();
     return identity;
   }
+}
+
+/** Items that are encoded before others get the loop. */
+const SLICE_ITEMS = 200;
+
+async function itemsOf(list: ListAnswer, kind: ServedKind, encoding: Encoding): Promise<Buffer[]> {
+  const items: Buffer[] = [];
+  for (const item of list.items) {
+    items.push(buffer(encoding === Encoding.ENCODING_JSON ? item.json(kind) : item.protobuf(kind)));
+    if (items.length % SLICE_ITEMS === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return items;
 }
 
 function eventOf(
