@@ -330,7 +330,7 @@ describe.skipIf(skipping("node: pods in containers", whyNotContainers()))("pods 
     await eventually(() =>
       expect(readdirSync(folder).sort()).toEqual(["0.log", expect.stringMatching(/^0\.log\.\d{8}-\d{6}$/)]),
     );
-    expect(await logs("chatty", "--tail=1")).toMatch(/^end \d+\n$/);
+    await eventually(async () => expect(await logs("chatty", "--tail=1")).toMatch(/^end \d+\n$/));
     await eventually(async () => expect(await logs("chatty")).not.toContain("0123456789"));
     await remove("chatty");
     const ends = (await following).stdout.split("\n").filter((line) => line.startsWith("end "));
