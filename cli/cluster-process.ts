@@ -5,13 +5,7 @@ import path from "node:path";
 import { UsageError } from "./command.ts";
 import type { DataDir } from "./data-dir.ts";
 
-const ROOT = path.resolve(import.meta.dirname, "..");
-const KEELSON = path.join(ROOT, "bin", "keelson");
-/**
- * By environment, since a thread of its own (the store's) is not told otherwise; without it that thread would load Node's
- * type stripper: 15 MB and 200 ms.
- */
-const COMPILE_CACHE = { NODE_COMPILE_CACHE: path.join(ROOT, ".cache", "compile") };
+const KEELSON = path.resolve(import.meta.dirname, "..", "bin", "keelson");
 /** Where the child finds the API's listening socket and the pipe that it tells its progress on. */
 const LISTEN_FD = 3;
 const PROGRESS_FD = 4;
@@ -88,7 +82,6 @@ export function startProcess(
   const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
   const child = spawn(command[0]!, [...command.slice(1), ...args], {
     cwd: "/",
-    env: { ...process.env, ...COMPILE_CACHE },
     detached,
     stdio: ["ignore", log, log, fd, "pipe"],
   });
