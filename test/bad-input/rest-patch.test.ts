@@ -94,6 +94,21 @@ describe("REST patch", () => {
     );
   });
 
+  test("an apply that does not say what it is, and managers that are no names", async () => {
+    const apply = (body: string, manager = "me"): Promise<HttpAnswer> => {
+      const headers = { "content-type": "application/apply-patch+yaml" };
+      return api.send("PATCH", `${MAPS}/applied?fieldManager=${manager}`, { body, headers });
+    };
+    const whole = '{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"b"}}';
+    for (const body of ["{}", "[]", '{"kind":"ConfigMap"}', whole.replace("v1", "v2"), whole.replace("Config", "")]) {
+      expectRefused(await apply(body), 400);
+    }
+    expectRefused(await apply(whole, "x".repeat(129)), 422, /fieldManager: Too long/);
+    expectRefused(await apply(whole, "a%00b"), 422, /printable/);
+    expect((await api.send("GET", `${MAPS}/applied`)).status).toBe(404);
+    expect((await apply(whole)).status).toBe(201);
+  });
+
   test("a patch that is no patch is 400", async () => {
     expectRefused(await patch("patched", "merge-patch+json", "nonsense"), 400);
     expectRefused(await patch("patched", "json-patch+json", '{"op":"add"}'), 400);

@@ -35,6 +35,7 @@ async function sentEverywhere(body: string | Uint8Array, headers: Record<string,
     api.send("PATCH", `${MAPS}/here`, patch("merge-patch+json")),
     api.send("PATCH", `${MAPS}/here`, patch("json-patch+json")),
     api.send("PATCH", `${MAPS}/here`, patch("strategic-merge-patch+json")),
+    api.send("PATCH", `${MAPS}/here?fieldManager=me`, patch("apply-patch+yaml")),
   ]);
 }
 

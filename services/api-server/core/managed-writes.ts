@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { badRequest, invalid } from "../../../lib/core/status-error.ts";
 import type { ManagedFieldsEntry } from "../../../lib/gen/k8s/meta/v1.ts";
 import { applyConfiguration, type ManagedWrite, trackUpdate } from "../../../lib/resource/apply/apply-configuration.ts";
@@ -30,6 +31,7 @@ export class ManagedWrites {
     }
     const { schema } = target.kind.definition;
     const { config, duplicateFields } = configOf(body);
+    checkType(target, config);
     const { unknownFields } = this.#codec.normalize(schema, config);
     const write = { ...writeOf(target, note), force: note.force };
     const live = current === undefined ? undefined : this.#jsonOf(target, current);
@@ -74,7 +76,16 @@ function writeOf(target: Target, { manager, time }: WriterNote): ManagedWrite {
   return { schema: definition.schema, manager, apiVersion: apiVersionOf(definition), subresource, time, ignoredPaths };
 }
 
+/** An apply may make the object, so it must say what it is. */
+function checkType(target: Target, config: JsonObject): void {
+  const { definition } = target.kind;
+  const expected = apiVersionOf(definition);
+  if (config["apiVersion"] === expected && config["kind"] === definition.kind) return;
+  throw badRequest(`what is applied must be of apiVersion ${expected} and kind ${definition.kind}`);
+}
+
 function configOf({ patch }: PatchBody): { config: JsonObject; duplicateFields: readonly string[] } {
+  if (patch instanceof Uint8Array && !isUtf8(patch)) throw badRequest("error decoding YAML: invalid UTF-8");
   const { value, duplicateFields } =
     patch instanceof Uint8Array
       ? yamlToJsonValue(Buffer.from(patch.buffer, patch.byteOffset, patch.byteLength).toString("utf8"), MAX_DEPTH)

@@ -42,6 +42,7 @@ export function writeOptionsOf(query: URLSearchParams, userAgent?: string): Writ
   if (validation !== "Strict" && validation !== "Warn" && validation !== "Ignore") {
     throw unsupported("fieldValidation", validation, ["Ignore", "Strict", "Warn"]);
   }
+  checkManager(query.get("fieldManager") ?? "");
   const fieldManager = (query.get("fieldManager") || userAgent?.split("/")[0] || "").slice(0, MANAGER_LENGTH);
   return {
     dryRun: isDryRun(query.getAll("dryRun")),
@@ -49,6 +50,20 @@ export function writeOptionsOf(query: URLSearchParams, userAgent?: string): Writ
     ...(fieldManager === "" ? {} : { fieldManager }),
     ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
   };
+}
+
+/** Source: kubernetes/apimachinery:pkg/apis/meta/v1/validation. */
+function checkManager(name: string): void {
+  const field = "fieldManager";
+  const refuse = (reason: string, message: string): Error =>
+    invalid({ group: "meta.k8s.io", kind: "CreateOptions" }, "", [{ reason, message, field }]);
+  if (Buffer.byteLength(name) > MANAGER_LENGTH) {
+    throw refuse("FieldValueTooLong", `Too long: may not be more than ${MANAGER_LENGTH} bytes`);
+  }
+  if (/[^\P{C}]|[^\P{Z} ]/u.test(name)) {
+    const shown = JSON.stringify(name);
+    throw refuse("FieldValueInvalid", `Invalid value: ${shown}: should only contain printable characters`);
+  }
 }
 
 export function deleteRequestOf(query: URLSearchParams, body: Body | undefined, core: ResourceCore): DeleteRequest {
