@@ -76,7 +76,7 @@ function formOf(clause: Clause, allowShapes: boolean): Accepted | undefined {
   const shape = Object.hasOwn(SHAPES, as) ? SHAPES[as] : undefined;
   const isKnown = clause.parameters.get("g") === "meta.k8s.io" && clause.parameters.get("v") === "v1";
   if (shape === undefined || !isKnown || !allowShapes) return undefined;
-  // Tables have no protobuf form.
-  if (shape === "table" && format === "protobuf") return undefined;
+  // Tables have no protobuf form, and metadata alone is not served in it; clients name JSON as well.
+  if (format === "protobuf") return undefined;
   return { format, shape };
 }
