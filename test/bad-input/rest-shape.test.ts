@@ -191,6 +191,7 @@ describe("REST shape", () => {
       ["TRACE", MAPS],
       ["PROPFIND", MAPS],
       ["DELETE", "/api/v1/namespaces"],
+      ["DELETE", "/api/v1/configmaps"],
       ["DELETE", "/api/v1/namespaces/default/pods/x/status"],
       ["POST", "/api/v1/namespaces/default/pods/x/log"],
       ["GET", "/api/v1/namespaces/default/pods/x/binding"],

@@ -153,6 +153,9 @@ export class ResourceCore {
   /** Deletes what a list selects; gives what was deleted or waits for its end. */
   async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
     this.authorize("deletecollection", target, call);
+    // One request never empties all namespaces.
+    if (target.kind.definition.namespaced && target.namespace === "")
+      throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
     const listed = await this.#parts.reader.list(target, list);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };

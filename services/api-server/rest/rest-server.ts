@@ -29,6 +29,7 @@ const IDLE_MS = 90_000;
 const MAX_STREAMS = 250;
 /** Node's default of 64 KiB makes a large list wait for the client at every window. */
 const WINDOW_BYTES = 1024 * 1024;
+const SESSION_WINDOW_BYTES = 4 * WINDOW_BYTES;
 /** Frames that make no sense before a session is given up. */
 const MAX_INVALID_FRAMES = 100;
 const SESSION_MEMORY_MB = 32;
@@ -83,6 +84,7 @@ export class RestServer implements Startable {
     server.on("session", (session) => {
       closeWhenIdle(session, clock, { firstMs: HEADERS_TIMEOUT_MS, laterMs: IDLE_MS });
       this.#sessions.add(session);
+      session.setLocalWindowSize(SESSION_WINDOW_BYTES);
       session.on("close", () => this.#sessions.delete(session));
     });
     server.on("request", (request, response) => this.#serve(new Exchange(request, response)));
