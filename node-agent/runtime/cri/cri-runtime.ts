@@ -37,6 +37,7 @@ import { containerConfig, sandboxConfig } from "./cri-requests.ts";
 import { openLogFile, removeLogFiles, rotateLogFile } from "./log-files.ts";
 import { Relist, type RuntimeLists } from "./relist.ts";
 import { Slots } from "./slots.ts";
+import { StrayShims } from "./stray-shims.ts";
 
 export interface CriRuntimeComponents {
   readonly clock: Clock;
@@ -65,8 +66,11 @@ export class CriRuntime implements Runtime {
   readonly #runtime: ServiceClient<typeof RuntimeServiceDefinition>;
   readonly #images: ServiceClient<typeof ImageServiceDefinition>;
   readonly #relist: Relist;
+  readonly #strays: StrayShims;
   readonly #slots = new Slots(PARALLEL_WRITES);
   #name = "containerd";
+  /** Sandboxes that are being made. */
+  #making = 0;
 
   constructor(components: CriRuntimeComponents, options: CriRuntimeOptions) {
     this.#clock = components.clock;
@@ -74,7 +78,12 @@ export class CriRuntime implements Runtime {
     this.#channel = new GrpcChannel({ target: `unix://${options.socketPath}` });
     this.#runtime = this.#channel.client(RuntimeServiceDefinition);
     this.#images = this.#channel.client(ImageServiceDefinition);
-    this.#relist = new Relist(components, () => this.#lists({}));
+    this.#strays = new StrayShims(components, options);
+    this.#relist = new Relist(components, async () => {
+      const lists = await this.#lists({});
+      this.#strays.sweep(new Set(lists.sandboxes.map((sandbox) => sandbox.id)), this.#making > 0);
+      return lists;
+    });
   }
 
   get name(): string {
@@ -146,9 +155,17 @@ export class CriRuntime implements Runtime {
     await mkdir(spec.logDirectory, { recursive: true, mode: 0o755 });
     const request = { config: sandboxConfig(spec), runtimeHandler: "" };
     const options = { timeoutMs: SANDBOX_TIMEOUT_MS };
-    const { podSandboxId } = await this.#slots.run(() => translated(this.#runtime.runPodSandbox(request, options)));
-    this.#relist.notice();
-    return podSandboxId;
+    this.#making++;
+    try {
+      const { podSandboxId } = await this.#slots.run(() => translated(this.#runtime.runPodSandbox(request, options)));
+      return podSandboxId;
+    } catch (thrown) {
+      this.#strays.expect();
+      throw thrown;
+    } finally {
+      this.#making--;
+      this.#relist.notice();
+    }
   }
 
   stopSandbox(sandboxId: string): Promise<void> {
