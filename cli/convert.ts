@@ -45,7 +45,7 @@ async function convert(args: readonly string[], io: CommandIo): Promise<number> 
   if (outDir !== undefined) {
     makeFolder(outDir);
   }
-  const machinery = { codec: new Codec(), registry: loadRegistry(kindDescriptors) };
+  const machinery = { codec: new Codec(), registry: loadRegistry(kindDescriptors, { withLaterFields: true }) };
   const task: Task = { from, to, outDir, written: new Set(), machinery };
   let status = 0;
   let isFirst = true;

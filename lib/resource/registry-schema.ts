@@ -93,6 +93,7 @@ function buildFieldSchema(field: FieldDescriptor, parent: MessageDescriptor, fin
     ...valueRules(options, parent),
     nonEmpty: options.nonEmpty ?? false,
     format: options.format ?? "",
+    ...(options.omitBeside?.length ? { omitBeside: options.omitBeside } : {}),
     ...(options.featureGate ? { featureGate: options.featureGate } : {}),
     description: field.comment || (target?.comment ?? ""),
   };

@@ -12,12 +12,20 @@ export interface GroupVersionName {
   readonly version: string;
 }
 
+export interface RegistryOptions {
+  /**
+   * Messages and fields marked with `since`, of releases later than the one whose API we serve, are there too: for
+   * tools that must not lose them. A server does not know them (default).
+   */
+  readonly withLaterFields?: boolean;
+}
+
 /**
  * A registry with the kinds of one descriptor set, which must be whole: a message that is absent shows only when its
  * schema is asked for.
  */
-export function loadRegistry(descriptorSet: Uint8Array): Registry {
-  return new Registry(descriptorSet);
+export function loadRegistry(descriptorSet: Uint8Array, options: RegistryOptions = {}): Registry {
+  return new Registry(descriptorSet, options);
 }
 
 /**
@@ -31,7 +39,10 @@ export class Registry {
   /** Kinds that are no resources too: lists, options, bodies of subresources. */
   readonly #kinds = new Map<string, MessageEntry>();
 
-  constructor(descriptorSet: Uint8Array) {
+  readonly #withLaterFields: boolean;
+
+  constructor(descriptorSet: Uint8Array, options: RegistryOptions) {
+    this.#withLaterFields = options.withLaterFields ?? false;
     this.#add(this.#read(descriptorSet));
   }
 
@@ -55,8 +66,11 @@ export class Registry {
       return entry;
     };
     for (const file of readDescriptorSet(descriptorSet)) {
-      for (const descriptor of file.messages) {
-        if (!this.#messages.has(descriptor.name)) added.set(descriptor.name, messageEntry(descriptor, find));
+      for (const whole of file.messages) {
+        const descriptor = this.#withLaterFields ? whole : withoutLater(whole);
+        if (descriptor !== undefined && !this.#messages.has(descriptor.name)) {
+          added.set(descriptor.name, messageEntry(descriptor, find));
+        }
       }
     }
     return added;
@@ -132,6 +146,12 @@ export class Registry {
 
 const coreGroup: GroupVersionName = { group: "", version: "v1" };
 const everyGroup: GroupVersionName = { group: "*", version: "*" };
+
+/** As the release has it that we serve: undefined for a message that is later. */
+function withoutLater(descriptor: MessageDescriptor): MessageDescriptor | undefined {
+  if (descriptor.options?.since) return undefined;
+  return { ...descriptor, fields: descriptor.fields.filter((field) => !field.options?.since) };
+}
 
 function messageEntry(descriptor: MessageDescriptor, find: FindMessage): MessageEntry {
   let schema: MessageSchema | undefined;

@@ -82,6 +82,8 @@ export interface FieldSchema {
   readonly presence: boolean;
   readonly omitEmpty: boolean;
   readonly omitZero: boolean;
+  /** JSON leaves out its zero value beside one of these members, which replaced it. One field of a message may have it. */
+  readonly omitBeside?: readonly string[];
   readonly required: boolean;
   readonly optional: boolean;
   readonly nullable: boolean;

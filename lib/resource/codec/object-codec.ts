@@ -74,10 +74,11 @@ export class ObjectCodec implements ValueCodec<NormalObject> {
   }
 
   writeJson(object: NormalObject, out: JsonWriter): void {
-    const { slots, names, absentJson } = this.#ready();
+    const { slots, names, absentJson, replaced } = this.#ready();
     const { values } = out.slots;
     const base = out.slots.push(object, names);
-    const { bytes, ends } = absentJson;
+    const isReplaced = replaced?.by.some((slot) => values[base + slot] !== undefined) === true;
+    const { bytes, ends } = isReplaced ? replaced.absentJson : absentJson;
     const start = out.position;
     let from = 0;
     for (let slot = 0; slot < slots.length; slot++) {
@@ -200,6 +201,8 @@ interface Compiled {
   readonly slots: readonly FieldCodec[];
   readonly names: SlotNames;
   readonly absentJson: Absent;
+  /** What holds instead where a member of these slots is there (`omitBeside`). */
+  readonly replaced: { readonly by: readonly number[]; readonly absentJson: Absent } | undefined;
   /** In descending order of numbers, since protobuf is written backwards. */
   readonly wireSteps: readonly WireStep[];
   readonly slotOfStep: readonly number[];
@@ -223,16 +226,26 @@ function compile(schema: MessageSchema, codecOf: ValueCodecOf): Compiled {
     fields,
     slots,
     names: new SlotNames(slots.map((field) => field.name)),
-    absentJson: absent(
-      slots.map((field) => field.absentJson()),
-      (parts) => parts,
-    ),
+    absentJson: absentMembers(slots, undefined),
+    replaced: replacedBy(schema, slots),
     wireSteps: steps,
     slotOfStep: steps.map((step) => slotOf.get(step) ?? slots.length),
     absentWire: absent(wireParts, (parts) => parts.toReversed()),
     byTag: Array.from({ length: byTag.length }, (_, tag) => byTag[tag]),
     byNumber: new Map(fields.map((field) => [field.number, field])),
   };
+}
+
+function absentMembers(slots: readonly FieldCodec[], leftOut: string | undefined): Absent {
+  const parts = slots.map((field) => (field.name === leftOut ? new Uint8Array() : field.absentJson()));
+  return absent(parts, (inOrder) => inOrder);
+}
+
+function replacedBy(schema: MessageSchema, slots: readonly FieldCodec[]): Compiled["replaced"] {
+  const { jsonName, omitBeside } = schema.fields.find((field) => field.omitBeside !== undefined) ?? {};
+  if (omitBeside === undefined) return undefined;
+  const by = slots.flatMap(({ name }, slot) => (omitBeside.includes(name) ? [slot] : []));
+  return { by, absentJson: absentMembers(slots, jsonName) };
 }
 
 function absent(

@@ -1503,6 +1503,14 @@ export interface ResourceHealth {
   message?: string;
 }
 
+/** A claim that uses what the node offers all pods. */
+export interface NodeAllocatableResourceClaimStatus {
+  resourceClaimName?: string;
+  containers?: string[];
+  /** Replaced by `mapping` and `overhead` in 1.37. */
+  resources?: Record<string, string>;
+}
+
 /** Keeps away pods that do not tolerate it. */
 export interface Taint {
   /** Its key. */
@@ -1801,13 +1809,6 @@ export interface PodExtendedResourceClaimStatus {
   resourceClaimName?: string;
 }
 
-/** A claim that uses what the node offers all pods. */
-export interface NodeAllocatableResourceClaimStatus {
-  resourceClaimName?: string;
-  containers?: string[];
-  resources?: Record<string, string>;
-}
-
 /** The request that stands for an extended resource of a container. */
 export interface ContainerExtendedResourceRequest {
   containerName?: string;
@@ -2064,6 +2065,8 @@ export interface LimitRangeItem {
 
 /** Objects of any kinds. */
 export interface List {
+  apiVersion?: string;
+  kind?: string;
   /** What a list says of itself. */
   metadata?: ListMeta;
   /** An object of any kind, kept as it was written. */

@@ -59,7 +59,11 @@ export interface Message {
   /** Functions that compute other defaults, by id. */
   defaultHooks: string[];
   /** What fields of this type have when they do not say it themselves; true when not given. */
-  presence?: boolean | undefined;
+  presence?:
+    | boolean
+    | undefined;
+  /** As a field's: the later release that brought it. */
+  since: string;
 }
 
 export interface Field {
@@ -105,6 +109,13 @@ export interface Field {
   format: string;
   /** Upstream's name of the feature gate that guards it. */
   featureGate: string;
+  /**
+   * The release that brought it, where that is later than the one whose API we serve: the server does not know the field,
+   * tools that turn objects from one encoding into another do.
+   */
+  since: string;
+  /** JSON leaves out its zero value beside one of these members, by which a later release replaced it. */
+  omitBeside: string[];
 }
 
 /** What an absent field becomes. */
@@ -356,7 +367,7 @@ export const StringType: MessageFns<StringType> = {
 };
 
 function createBaseMessage(): Message {
-  return { form: "", atomic: false, defaults: [], defaultHooks: [], presence: undefined };
+  return { form: "", atomic: false, defaults: [], defaultHooks: [], presence: undefined, since: "" };
 }
 
 export const Message: MessageFns<Message> = {
@@ -375,6 +386,9 @@ export const Message: MessageFns<Message> = {
     }
     if (message.presence !== undefined) {
       writer.uint32(40).bool(message.presence);
+    }
+    if (message.since !== "") {
+      writer.uint32(50).string(message.since);
     }
     return writer;
   },
@@ -432,6 +446,14 @@ export const Message: MessageFns<Message> = {
             message.presence = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.since = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -454,6 +476,7 @@ export const Message: MessageFns<Message> = {
     message.defaults = object.defaults?.map((e) => DefaultRule.fromPartial(e)) || [];
     message.defaultHooks = object.defaultHooks?.map((e) => e) || [];
     message.presence = object.presence ?? undefined;
+    message.since = object.since ?? "";
     return message;
   },
 };
@@ -480,6 +503,8 @@ function createBaseField(): Field {
     nonEmpty: false,
     format: "",
     featureGate: "",
+    since: "",
+    omitBeside: [],
   };
 }
 
@@ -550,6 +575,12 @@ export const Field: MessageFns<Field> = {
     }
     if (message.featureGate !== "") {
       writer.uint32(162).string(message.featureGate);
+    }
+    if (message.since !== "") {
+      writer.uint32(170).string(message.since);
+    }
+    for (const v of message.omitBeside) {
+      writer.uint32(178).string(v!);
     }
     return writer;
   },
@@ -727,6 +758,22 @@ export const Field: MessageFns<Field> = {
             message.featureGate = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.since = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.omitBeside.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -766,6 +813,8 @@ export const Field: MessageFns<Field> = {
     message.nonEmpty = object.nonEmpty ?? false;
     message.format = object.format ?? "";
     message.featureGate = object.featureGate ?? "";
+    message.since = object.since ?? "";
+    message.omitBeside = object.omitBeside?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { GONE_FIELDS, NEWER_FIELDS, NEWER_MESSAGES } from "./newer-fields.ts";
+import { LATER_FIELDS, LATER_MESSAGES } from "./later-fields.ts";
 import type { FieldSchema, MessageForm, MessageSchema, ScalarType } from "../../schema.ts";
 
 /** A message of contracts/kubernetes-api.json, as far as the codec needs it. */
@@ -45,24 +45,27 @@ export function loadTableSchemas(file: string): Map<string, MessageSchema> {
   return schemasOf(table.messages);
 }
 
-/** The same with members that upstream added later. */
-export function loadNewerSchemas(file: string): Map<string, MessageSchema> {
+/** The same with members that upstream added later, for the packages that `registered` does not know. */
+export function loadLaterSchemas(file: string, registered: FindSchema): Map<string, MessageSchema> {
   const table = JSON.parse(readFileSync(file, "utf8")) as { messages: TableMessage[] };
   const messages = table.messages.map((message) => ({
     ...message,
-    f: [...message.f.filter(({ n }) => n !== GONE_FIELDS[message.m]), ...(NEWER_FIELDS[message.m] ?? [])],
+    f: [...message.f, ...(LATER_FIELDS[message.m] ?? [])],
   }));
-  return schemasOf([...messages, ...NEWER_MESSAGES]);
+  return schemasOf([...messages, ...LATER_MESSAGES], registered);
 }
 
-function schemasOf(messages: readonly TableMessage[]): Map<string, MessageSchema> {
+type FindSchema = (name: string) => MessageSchema | undefined;
+
+function schemasOf(messages: readonly TableMessage[], registered?: FindSchema): Map<string, MessageSchema> {
   const schemas = new Map<string, MessageSchema>();
+  const find = (name: string): MessageSchema | undefined => registered?.(name) ?? schemas.get(name);
   for (const message of messages) {
     const alias = message.m.slice(0, message.m.lastIndexOf("."));
     schemas.set(message.m, {
       name: message.m,
       form: FORMS[message.j ?? ""] ?? "object",
-      fields: message.f.map((field) => fieldSchema(field, alias, schemas)),
+      fields: message.f.map((field) => fieldSchema(field, alias, find)),
       isKind: message.tm === 1 || message.j === "metav1.List",
       atomic: false,
       defaults: [],
@@ -73,7 +76,7 @@ function schemasOf(messages: readonly TableMessage[]): Map<string, MessageSchema
   return schemas;
 }
 
-function fieldSchema(field: TableField, alias: string, schemas: ReadonlyMap<string, MessageSchema>): FieldSchema {
+function fieldSchema(field: TableField, alias: string, find: FindSchema): FieldSchema {
   const common = {
     number: field.i,
     protoName: field.n,
@@ -99,7 +102,7 @@ function fieldSchema(field: TableField, alias: string, schemas: ReadonlyMap<stri
   }
   const name = field.t.includes(".") ? field.t : `${alias}.${field.t}`;
   const message = (): MessageSchema => {
-    const schema = schemas.get(name);
+    const schema = find(name);
     if (schema === undefined) {
       throw new Error(`no message ${name}`);
     }
