@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../../../lib/core/seeded-random.ts";
+import { VirtualClock } from "../../../lib/core/virtual-clock.ts";
 import type { KubeObject } from "../core/kube-object.ts";
 import type { Target } from "../core/request.ts";
 import type { AdmissionRequest } from "./admission.ts";
@@ -41,7 +42,11 @@ function pod(spec: Record<string, unknown> = {}): KubeObject & { spec: Record<st
 
 describe("ServiceAccount", () => {
   const plugin = (account: KubeObject = {}) =>
-    new ServiceAccountAdmission(readsOf({ "serviceaccounts/default/default": account }), new SeededRandom(1));
+    new ServiceAccountAdmission({
+      reads: readsOf({ "serviceaccounts/default/default": account }),
+      random: new SeededRandom(1),
+      clock: new VirtualClock(),
+    });
 
   test("gives the default account and mounts its token where upstream does", async () => {
     const object = pod();
@@ -73,6 +78,23 @@ describe("ServiceAccount", () => {
       await plugin(account).mutate(request("pods", object));
       expect(object.spec["volumes"] !== undefined).toBe(mounts);
     }
+  });
+
+  test("waits a moment for the default account of a new namespace", async () => {
+    const objects: Record<string, KubeObject> = {};
+    const clock = new VirtualClock();
+    const waiting = new ServiceAccountAdmission({ reads: readsOf(objects), random: new SeededRandom(1), clock });
+    const object = pod();
+    const admitted = waiting.mutate(request("pods", object));
+    await clock.advance(500);
+    objects["serviceaccounts/default/default"] = {};
+    await clock.advance(500);
+    await admitted;
+    expect(object.spec["serviceAccountName"]).toBe("default");
+    delete objects["serviceaccounts/default/default"];
+    const refused = expect(waiting.mutate(request("pods", pod()))).rejects.toMatchObject({ code: 403 });
+    await clock.advance(3_000);
+    await refused;
   });
 
   test("refuses an account that is absent", async () => {

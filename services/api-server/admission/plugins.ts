@@ -1,3 +1,4 @@
+import type { Clock } from "../../../lib/core/clock.ts";
 import type { Random } from "../../../lib/core/random.ts";
 import type { AdmissionPlugin } from "./admission.ts";
 import type { CachedReads } from "./cached-reads.ts";
@@ -10,12 +11,17 @@ import { ServiceAccountAdmission } from "./service-account.ts";
  * All admission plugins, in the order in which they run; the order is upstream's (contracts/kubernetes-bootstrap.json,
  * `admissionPlugins`), and plugins that are not here yet have their place by it.
  */
-export function admissionPlugins(reads: CachedReads, random: Random): readonly AdmissionPlugin[] {
+export function admissionPlugins(components: {
+  reads: CachedReads;
+  random: Random;
+  clock: Clock;
+}): readonly AdmissionPlugin[] {
+  const { reads } = components;
   return [
     // Nothing is made in a namespace that is absent or being deleted; some namespaces are not deleted.
     new NamespaceLifecycle(reads),
     // Pods run as an account of their namespace and get its token.
-    new ServiceAccountAdmission(reads, random),
+    new ServiceAccountAdmission(components),
     // The name of a priority class becomes a number.
     new Priority(reads),
     // Pods leave a node that is not ready or not reachable after five minutes, unless they say otherwise.

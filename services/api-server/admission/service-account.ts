@@ -1,5 +1,6 @@
+import type { Clock } from "../../../lib/core/clock.ts";
 import type { Random } from "../../../lib/core/random.ts";
-import { isRecord, listAt, structAt, textAt } from "../core/kube-object.ts";
+import { isRecord, type KubeObject, listAt, structAt, textAt } from "../core/kube-object.ts";
 import { type AdmissionPlugin, type AdmissionRequest, isFor, refused } from "./admission.ts";
 import type { CachedReads } from "./cached-reads.ts";
 
@@ -7,6 +8,9 @@ const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 const VOLUME_PREFIX = "kube-api-access-";
 /** An hour and a little, so that a token renewed at four fifths of its life never lapses. */
 const TOKEN_SECONDS = 3607;
+const DEFAULT_ACCOUNT = "default";
+const DEFAULT_ACCOUNT_ATTEMPTS = 10;
+const ATTEMPT_INTERVAL_MS = 100;
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** Source of behaviour: kubernetes/kubernetes:plugin/pkg/admission/serviceaccount, KEP-1205. */
@@ -14,10 +18,12 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
   readonly name = "ServiceAccount";
   readonly #reads: CachedReads;
   readonly #random: Random;
+  readonly #clock: Clock;
 
-  constructor(reads: CachedReads, random: Random) {
-    this.#reads = reads;
-    this.#random = random;
+  constructor(components: { reads: CachedReads; random: Random; clock: Clock }) {
+    this.#reads = components.reads;
+    this.#random = components.random;
+    this.#clock = components.clock;
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
@@ -30,10 +36,10 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
       return;
     }
     const spec = structAt(pod, "spec");
-    const name = textAt(pod, "spec", "serviceAccountName") || "default";
+    const name = textAt(pod, "spec", "serviceAccountName") || DEFAULT_ACCOUNT;
     spec["serviceAccountName"] = name;
     spec["serviceAccount"] = name;
-    const account = await this.#reads.find("serviceaccounts", request.target.namespace, name);
+    const account = await this.#account(request, name);
     if (account === undefined) {
       const why = `error looking up service account ${request.target.namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;
       throw refused(request, why);
@@ -42,6 +48,18 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
     if (wants !== false) this.#mountToken(spec);
     if (listAt(pod, "spec", "imagePullSecrets").length === 0 && account["imagePullSecrets"] !== undefined) {
       spec["imagePullSecrets"] = listAt(account, "imagePullSecrets").map((reference) => ({ ...reference }));
+    }
+  }
+
+  /** A controller makes the default account a moment after its namespace; that moment is waited for. */
+  async #account(request: AdmissionRequest, name: string): Promise<KubeObject | undefined> {
+    const { namespace } = request.target;
+    const attempts = name === DEFAULT_ACCOUNT ? DEFAULT_ACCOUNT_ATTEMPTS : 1;
+    const intervalMs = ATTEMPT_INTERVAL_MS * (1 + this.#random.float());
+    for (let attempt = 1; ; attempt++) {
+      const account = await this.#reads.find("serviceaccounts", namespace, name);
+      if (account !== undefined || attempt >= attempts) return account;
+      await this.#clock.sleep(intervalMs, request.call.signal);
     }
   }
 

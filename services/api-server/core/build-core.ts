@@ -74,7 +74,7 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   const statusCodec = new StatusCodec(registry, codec);
   const machinery = new LibMachinery(codec, registry);
   const reads = new CachedReads({ store, cache, kinds });
-  const admission = new AdmissionChain(admissionPlugins(reads, random));
+  const admission = new AdmissionChain(admissionPlugins({ reads, random, clock }));
   const pipeline = new WritePipeline({ machinery, admission, clock, random });
   const leases = new LeasePool({ store, clock });
   const leaseKind = kinds.get("coordination.k8s.io", "v1", "leases").stored;
