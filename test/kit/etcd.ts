@@ -55,7 +55,8 @@ export function ended(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): 
   });
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that nobody listens on at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
       { length: count },

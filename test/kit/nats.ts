@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { ended, freePorts } from "./etcd.ts";
+import { eventually } from "./eventually.ts";
+
+/** A real nats-server on a loopback port of its own, which it keeps when it is started again. */
+export class NatsServer {
+  /** `127.0.0.1:PORT` */
+  readonly address: string;
+  readonly #port: number;
+  readonly #dataDir = mkdtempSync(path.join(tmpdir(), "keelson-nats-"));
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.#port = port;
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<NatsServer> {
+    const [port] = await freePorts(1);
+    const server = new NatsServer(port!);
+    await server.startAgain();
+    return server;
+  }
+
+  /** Starts it where none runs, and waits until it takes connections. */
+  async startAgain(): Promise<void> {
+    const flags = ["--addr", "127.0.0.1", "--port", String(this.#port), "--store_dir", this.#dataDir];
+    this.#child = spawn("nats-server", flags, {
+      stdio: "ignore",
+      env: { PATH: `${process.env["PATH"]}:/usr/sbin` },
+    });
+    await eventually(() => reachable(this.#port));
+  }
+
+  /** With SIGKILL. */
+  async kill(): Promise<void> {
+    if (this.#child !== undefined) await ended(this.#child);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+}
+
+function reachable(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once("error", reject);
+  });
+}
