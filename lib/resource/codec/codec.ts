@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { MessageSchema } from "../schema.ts";
-import { DecodeError } from "./decode-error.ts";
+import { BodyTooLargeError, DecodeError } from "./decode-error.ts";
 import { duplicateFields } from "./duplicate-fields.ts";
 import { type Envelope, readEnvelope, type TypeMeta, writeEnvelope, writeEnvelopeHead } from "./envelope.ts";
 import { copyPlain } from "./json-copy.ts";
@@ -12,7 +12,7 @@ import { type RawSources, rawSources } from "./raw-source.ts";
 import type { NormalObject, ObjectBody } from "./value-codec.ts";
 import { WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
-import { yamlToJsonValue } from "./yaml-text.ts";
+import { type YamlValue, yamlToJsonValue } from "./yaml-text.ts";
 
 export interface Decoded {
   /** In normal form, owned by the caller. */
@@ -28,6 +28,8 @@ export interface CodecOptions {
   readonly maxDepth?: number;
   /** List and map elements in one body, so that few bytes cannot become much memory; default 1,000,000. */
   readonly maxElements?: number;
+  /** Bytes of YAML that is not JSON, since parsing it is slow and cannot be interrupted; default: no limit. */
+  readonly maxYamlBytes?: number;
 }
 
 /**
@@ -35,12 +37,16 @@ export interface CodecOptions {
  * when it is first used. Every refusal of input is a DecodeError.
  */
 export class Codec {
-  readonly #limits: { readonly maxDepth: number; readonly maxElements: number };
+  readonly #limits: Required<CodecOptions>;
   readonly #writer = new WireWriter();
   readonly #json = new JsonWriter();
 
   constructor(options: CodecOptions = {}) {
-    this.#limits = { maxDepth: options.maxDepth ?? 100, maxElements: options.maxElements ?? 1_000_000 };
+    this.#limits = {
+      maxDepth: options.maxDepth ?? 100,
+      maxElements: options.maxElements ?? 1_000_000,
+      maxYamlBytes: options.maxYamlBytes ?? Number.POSITIVE_INFINITY,
+    };
   }
 
   /** Reads a JSON body. */
@@ -70,9 +76,27 @@ export class Codec {
     if (isJsonObject(text)) {
       return this.decodeJson(schema, body);
     }
-    const { value, duplicateFields: duplicates } = yamlToJsonValue(text, this.#limits.maxDepth);
+    const { value, duplicateFields: duplicates } = this.#parseYaml(text);
     const { object, unknownFields } = this.#fromValue(schema, value);
     return { object, unknownFields, duplicateFields: outside(duplicates, unknownFields) };
+  }
+
+  /** JSON-shaped data of one YAML document or of JSON, for what need not be whole objects (an apply's configuration). */
+  readYaml(body: Uint8Array): YamlValue {
+    const text = textOfBody(body);
+    if (!isJsonObject(text)) {
+      return this.#parseYaml(text);
+    }
+    const { needsCare } = scanText(body, this.#limits.maxDepth);
+    return { value: parseText(text, needsCare), duplicateFields: duplicateFields(text) };
+  }
+
+  #parseYaml(text: string): YamlValue {
+    const { maxYamlBytes, maxDepth } = this.#limits;
+    if (Buffer.byteLength(text) > maxYamlBytes) {
+      throw new BodyTooLargeError(`YAML of more than ${maxYamlBytes} bytes is not read; send it as JSON`);
+    }
+    return yamlToJsonValue(text, maxDepth);
   }
 
   /** Reads a protobuf message without its envelope; `typeMeta` is put into the object. */

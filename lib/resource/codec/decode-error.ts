@@ -12,3 +12,6 @@ export class DecodeError extends Error {
     this.path = path;
   }
 }
+
+/** A body that is refused for its size before it is parsed; the api-server answers 413. */
+export class BodyTooLargeError extends DecodeError {}

@@ -42,6 +42,8 @@ export interface CoreOptions {
   readonly memoBytes?: number;
 }
 
+/** Ten milliseconds of parsing: no request may hold up the others for longer (docs/decisions/0006-codec.md). */
+const MAX_YAML_BYTES = 32 * 1024;
 const DEFAULT_RING = { events: 10_000, sizeBytes: 32 * 1024 * 1024 };
 const DEFAULT_MEMO_BYTES = 128 * 1024 * 1024;
 
@@ -64,7 +66,7 @@ export interface BuiltCore {
 /** Puts the parts of the core together; the caller starts and stops the watch cache. */
 export function buildCore(components: CoreComponents, options: CoreOptions): BuiltCore {
   const { store, registry, clock, random, log } = components;
-  const codec = new Codec();
+  const codec = new Codec({ maxYamlBytes: MAX_YAML_BYTES });
   const kinds = new KindTable(registry, codec);
   const budget = new MemoBudget(options.memoBytes ?? DEFAULT_MEMO_BYTES);
   const cache = new WatchCache(

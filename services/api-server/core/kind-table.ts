@@ -105,7 +105,7 @@ function servedKind(
     strategy: strategyOf(definition.group, definition.resource),
     fromStorage,
     toStorage,
-    encodeJson: (object) => Buffer.from(codec.encodeJson(definition.schema, object)),
+    encodeJson: (object) => codec.encodeJsonBytes(definition.schema, object),
     encodeProtobuf: (object) => codec.encodeEnvelope(apiVersion, definition.kind, definition.schema, object),
   };
 }

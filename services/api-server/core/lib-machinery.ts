@@ -1,7 +1,13 @@
 import { isUtf8 } from "node:buffer";
-import { badRequest, invalid, type StatusCause, StatusError } from "../../../lib/core/status-error.ts";
+import {
+  badRequest,
+  invalid,
+  requestEntityTooLarge,
+  type StatusCause,
+  StatusError,
+} from "../../../lib/core/status-error.ts";
 import type { Codec, Decoded as CodecDecoded } from "../../../lib/resource/codec/codec.ts";
-import { DecodeError } from "../../../lib/resource/codec/decode-error.ts";
+import { BodyTooLargeError, DecodeError } from "../../../lib/resource/codec/decode-error.ts";
 import { duplicateFields } from "../../../lib/resource/codec/duplicate-fields.ts";
 import { parseText, scanText } from "../../../lib/resource/codec/json-text.ts";
 import { applyDefaults } from "../../../lib/resource/defaulting/apply-defaults.ts";
@@ -150,6 +156,7 @@ function told<T>(kind: ServedKind, work: () => T): T {
     return work();
   } catch (error) {
     const { definition } = kind;
+    if (error instanceof BodyTooLargeError) throw requestEntityTooLarge(error.message);
     if (error instanceof DecodeError) {
       const version = JSON.stringify(apiVersionOf(definition));
       throw badRequest(

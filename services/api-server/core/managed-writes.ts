@@ -1,11 +1,9 @@
-import { isUtf8 } from "node:buffer";
 import { badRequest, invalid } from "../../../lib/core/status-error.ts";
 import type { ManagedFieldsEntry } from "../../../lib/gen/k8s/meta/v1.ts";
 import { applyConfiguration, type ManagedWrite, trackUpdate } from "../../../lib/resource/apply/apply-configuration.ts";
 import { ApplyError } from "../../../lib/resource/apply/apply-error.ts";
 import type { Codec, Decoded as CodecDecoded } from "../../../lib/resource/codec/codec.ts";
 import { parseText, scanText } from "../../../lib/resource/codec/json-text.ts";
-import { yamlToJsonValue } from "../../../lib/resource/codec/yaml-text.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../../lib/resource/json-value.ts";
 import { apiVersionOf } from "./kind-table.ts";
 import { type KubeObject, metaOf } from "./kube-object.ts";
@@ -30,7 +28,7 @@ export class ManagedWrites {
       throw invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", [cause]);
     }
     const { schema } = target.kind.definition;
-    const { config, duplicateFields } = configOf(body);
+    const { config, duplicateFields } = this.#configOf(body);
     checkType(target, config);
     const { unknownFields } = this.#codec.normalize(schema, config);
     const write = { ...writeOf(target, note), force: note.force };
@@ -59,6 +57,14 @@ export class ManagedWrites {
     meta.managedFields = trackUpdate(this.#jsonOf(target, old), this.#jsonOf(target, object), kept, write);
   }
 
+  /** The media type says YAML, but clients send JSON as such. */
+  #configOf({ patch }: PatchBody): { config: JsonObject; duplicateFields: readonly string[] } {
+    const { value, duplicateFields } =
+      patch instanceof Uint8Array ? this.#codec.readYaml(patch) : { value: patch.value, duplicateFields: [] };
+    if (!isJsonObject(value)) throw badRequest("error decoding YAML: what is applied must be an object");
+    return { config: value as JsonObject & JsonValue, duplicateFields };
+  }
+
   #jsonOf(target: Target, object: KubeObject): JsonObject {
     const text = this.#codec.encodeJson(target.kind.definition.schema, object);
     return parseText(text, scanText(text, MAX_DEPTH).needsCare) as JsonObject;
@@ -82,14 +88,4 @@ function checkType(target: Target, config: JsonObject): void {
   const expected = apiVersionOf(definition);
   if (config["apiVersion"] === expected && config["kind"] === definition.kind) return;
   throw badRequest(`what is applied must be of apiVersion ${expected} and kind ${definition.kind}`);
-}
-
-function configOf({ patch }: PatchBody): { config: JsonObject; duplicateFields: readonly string[] } {
-  if (patch instanceof Uint8Array && !isUtf8(patch)) throw badRequest("error decoding YAML: invalid UTF-8");
-  const { value, duplicateFields } =
-    patch instanceof Uint8Array
-      ? yamlToJsonValue(Buffer.from(patch.buffer, patch.byteOffset, patch.byteLength).toString("utf8"), MAX_DEPTH)
-      : { value: patch.value, duplicateFields: [] };
-  if (!isJsonObject(value)) throw badRequest("error decoding YAML: what is applied must be an object");
-  return { config: value as JsonObject & JsonValue, duplicateFields };
 }
