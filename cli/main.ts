@@ -37,6 +37,14 @@ async function overview(): Promise<string> {
   return `${lines.join("\n")}\n\n"keelson COMMAND --help" says more. Every command takes --data-dir=DIR to say which cluster.\n`;
 }
 
+/** As a shell reports SIGPIPE. */
+const READER_GONE = 141;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // Whoever read our output has gone (`keelson logs -f | head`): the end, but no reason for a stack.
+  if (error.code === "EPIPE") process.exit(READER_GONE);
+  throw error;
+});
+
 const io: CommandIo = {
   stdin: process.stdin,
   out: (text) => process.stdout.write(text),

@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { keelson } from "../kit/keelson.ts";
+import { KEELSON, keelson } from "../kit/keelson.ts";
+import { runCommand } from "../kit/kubectl.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -98,6 +99,11 @@ test("store restore of a file that is none makes no data folder", async () => {
   const missing = await keelson(["store", "restore", path.join(folder, "none.db"), `--data-dir=${dataDir}`]);
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("none.db") });
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a reader of our output that goes away is no reason for a stack", async () => {
+  const result = await runCommand(["sh", "-c", '"$0" "$1" help | true', process.execPath, KEELSON]);
+  expect(result.stderr).toBe("");
 });
 
 test("an unknown command and a missing role are named", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type CommandResult, Kubectl, runCommand } from "./kubectl.ts";
 
-const KEELSON = path.resolve(import.meta.dirname, "..", "..", "bin", "keelson");
+export const KEELSON = path.resolve(import.meta.dirname, "..", "..", "bin", "keelson");
 const UP_LIMIT_MS = 120_000;
 
 /** Runs the command as a user would. */
