@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiFixture, type HttpAnswer, startApi } from "./api-fixture.ts";
 
 const MAPS = "/api/v1/namespaces/default/configmaps";
-const LIMIT_BYTES = 32 * 1024;
+const LIMIT_BYTES = 16 * 1024;
 
 let api: ApiFixture;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ describe("bodies called YAML", () => {
         kind: "Status",
         code: 413,
         reason: "RequestEntityTooLarge",
-        message: "YAML of more than 32768 bytes is not read; send it as JSON",
+        message: "YAML of more than 16384 bytes is not read; send it as JSON",
       });
     }
     expect((await api.send("GET", `${MAPS}/large`)).status).toBe(404);

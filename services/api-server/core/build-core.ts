@@ -43,7 +43,7 @@ export interface CoreOptions {
 }
 
 /** Ten milliseconds of parsing: no request may hold up the others for longer (docs/decisions/0006-codec.md). */
-const MAX_YAML_BYTES = 32 * 1024;
+const MAX_YAML_BYTES = 16 * 1024;
 const DEFAULT_RING = { events: 10_000, sizeBytes: 32 * 1024 * 1024 };
 const DEFAULT_MEMO_BYTES = 128 * 1024 * 1024;
 
