@@ -81,7 +81,20 @@ function utf8(bytes: Uint8Array): string {
   }
 }
 
+/** A line of a watch is the one body that does not say its kind, in neither encoding. */
+const WATCH_EVENT = "k8s.io.apimachinery.pkg.apis.meta.v1.WatchEvent";
+
+function isWatchEvent(value: unknown): boolean {
+  const { apiVersion = "", kind = "", ...members } = (value ?? {}) as Record<string, unknown>;
+  const isEnvelope = members["raw"] instanceof Uint8Array;
+  return apiVersion === "" && kind === "" && (isEnvelope || Object.keys(members).sort().join() === "object,type");
+}
+
 function typeOf(value: unknown, registry: Registry): Omit<ConvertedObject, "decoded"> {
+  const watchEvent = registry.message(WATCH_EVENT);
+  if (watchEvent !== undefined && isWatchEvent(value)) {
+    return { apiVersion: "", kind: "", schema: watchEvent };
+  }
   const { apiVersion, kind } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
   if (typeof apiVersion !== "string" || typeof kind !== "string" || apiVersion === "" || kind === "") {
     throw new DecodeError("apiVersion and kind are not set");

@@ -104,3 +104,23 @@ describe.each(STORED)("invariant 24: a stored object with a field that is not kn
     expect(await stored(name)).toBeUndefined();
   });
 });
+
+test("invariant 24: a pod with a field that is not known is deleted at once or not at all", async () => {
+  const podSchema = loadRegistry(kindDescriptors).schemaOfKind("", "v1", "Pod")!;
+  const pods = "/api/v1/namespaces/default/pods";
+  const pod = {
+    ...objectOf("pod"),
+    kind: "Pod",
+    data: undefined,
+    spec: { nodeName: "somewhere", terminationGracePeriodSeconds: 30, containers: [{ name: "a", image: "a" }] },
+    later: true,
+  };
+  expect(codec.decodeJson(podSchema, JSON.stringify(pod)).unknownFields).toEqual(["later"]);
+  const key = Buffer.from("/registry/pods/default/pod");
+  const value = Buffer.from(JSON.stringify(pod));
+  await api.store.txn({ compare: [], success: [{ type: "put", key, value }] });
+  await eventually(async () => expect((await api.send("GET", `${pods}/pod`)).status).toBe(200));
+  expect((await api.send("DELETE", `${pods}/pod`)).json()).toMatchObject({ code: 403, reason: "Forbidden" });
+  expect((await api.send("DELETE", `${pods}/pod?gracePeriodSeconds=0`)).status).toBe(200);
+  expect((await api.store.range({ key })).kvs).toEqual([]);
+});
