@@ -7,7 +7,14 @@ export default defineConfig({
     maxWorkers: 2,
     teardownTimeout: 5_000,
     projects: [
-      { test: { name: "unit", include: ["{lib,services,node-agent,cni-plugins,cluster,cli}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["{lib,services,node-agent,cni-plugins,cluster,cli}/**/*.test.ts"],
+          // Far above what any of them takes, so that a busy machine fails none.
+          testTimeout: 60_000,
+        },
+      },
       { test: { name: "tidy", include: ["test/tidy/**/*.test.ts"] } },
       {
         test: {

@@ -62,9 +62,9 @@ async function up(args: readonly string[], io: CommandIo): Promise<number> {
   if (runningPid(flags.dataDir) !== undefined) return alreadyUp(flags, record, io);
 
   const progress = new Progress(realClock, (text) => io.out(text));
-  io.out(`keelson up: ${runtime} runtime${reason === "" ? "" : ` (${reason})`}, data in ${flags.dataDir.path}\n`);
   const listener = await settleListener(flags, record);
-  const next = settleRecord(flags, record, runtime, listener.port);
+  io.out(`keelson up: ${runtime} runtime${reason === "" ? "" : ` (${reason})`}, data in ${flags.dataDir.path}\n`);
+  const next = await settleRecord(flags, record, runtime, listener.port);
   try {
     flags.dataDir.make();
     return await start(flags, next, listener.server, progress, io);
@@ -158,12 +158,12 @@ async function settleListener(
   return openListener(DEFAULT_API_PORT).catch(() => openListener(0));
 }
 
-function settleRecord(
+async function settleRecord(
   flags: UpFlags,
   record: ClusterRecord | undefined,
   runtime: RuntimeName,
   apiPort: number,
-): ClusterRecord {
+): Promise<ClusterRecord> {
   const id = record?.id ?? realRandom.suffix(ID_LENGTH);
   const network = record?.network;
   return {
@@ -171,8 +171,16 @@ function settleRecord(
     runtime,
     nodes: flags.nodes ?? record?.nodes ?? 1,
     apiPort,
+    grpcPort: record?.grpcPort ?? (await freePort()),
     ...(network === undefined ? {} : { network }),
   };
+}
+
+/** One that nobody has now, for a server that is started soon. */
+async function freePort(): Promise<number> {
+  const { server, port } = await openListener(0);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 async function start(

@@ -113,7 +113,11 @@ export class AllInOne implements Startable {
     const identities = await this.#identities();
     this.#api = new ApiServer(
       { store: this.#store, registry: this.#registry, clock, random, log: log.child({ role: "api-server" }) },
-      { listen: { fd: listenFd }, grpc: { host: this.#nodeHost(), port: 0 }, ...identities },
+      {
+        listen: { fd: listenFd },
+        grpc: { host: this.#nodeHost(), port: this.#options.record.grpcPort },
+        ...identities,
+      },
     );
     await this.#api.start();
     progress("api-server");

@@ -8,6 +8,8 @@ export interface ClusterRecord {
   readonly nodes: number;
   /** Port of the API on the machine's loopback. */
   readonly apiPort: number;
+  /** Port of the API over gRPC, on the node's address. */
+  readonly grpcPort: number;
   /** Only with real containers. */
   readonly network?: NetworkPlan;
 }

@@ -84,7 +84,7 @@ describe("one question", () => {
     expect((await runner.run({ tcpSocket: { port: open } }, target())).result).toBe("success");
     await new Promise((resolve) => server.close(resolve));
     const closed = await runner.run({ tcpSocket: { port: open } }, target());
-    expect(closed.output).toContain("ECONNREFUSED");
+    expect(closed.output).toContain("connect: connection refused");
   });
 
   test("gRPC: the health service's word counts, and a server without it is not well", async () => {

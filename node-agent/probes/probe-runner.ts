@@ -129,6 +129,11 @@ function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeA
     };
     socket.on("connect", () => end({ result: "success", output: "" }));
     socket.on("timeout", () => end({ result: "failure", output: `dial tcp ${host}:${port}: i/o timeout` }));
-    socket.on("error", (error) => end({ result: "failure", output: `dial tcp ${host}:${port}: ${error.message}` }));
+    socket.on("error", (error) => end({ result: "failure", output: `dial tcp ${host}:${port}: ${reasonOf(error)}` }));
   });
+}
+
+/** The words that people know from other nodes. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.code === "ECONNREFUSED" ? "connect: connection refused" : error.message;
 }

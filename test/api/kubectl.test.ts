@@ -42,6 +42,15 @@ describe("kubectl 1.36 as it is", () => {
     expect(await api.kubectl.ok(["api-versions"])).toContain("coordination.k8s.io/v1");
   });
 
+  test("every kind that discovery offers can be listed", async () => {
+    const offered = (await api.kubectl.ok(["api-resources", "--verbs=list", "-o", "name"])).trim().split("\n");
+    expect(offered.length).toBeGreaterThan(20);
+    await api.kubectl.ok(["get", offered.join(","), "--all-namespaces"]);
+    expect(await api.kubectl.ok(["get", "componentstatuses"])).toMatch(/^etcd-0 +Healthy +ok/m);
+    expect(await api.kubectl.ok(["get", "componentstatus", "etcd-0", "-o", "name"])).toBe("componentstatus/etcd-0\n");
+    expect((await api.kubectl.run(["get", "componentstatus", "other"])).stderr).toContain("NotFound");
+  });
+
   test("run, get, label, describe, delete a pod", async () => {
     expect(await api.kubectl.ok(["run", "web", "--image=busybox", "--port=8080"])).toBe("pod/web created\n");
     expect(await api.kubectl.ok(["get", "pods"])).toMatch(/web +0\/1 +Pending +0 +\d+s/);

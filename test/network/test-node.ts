@@ -34,7 +34,7 @@ export class TestNode {
   private constructor(machine: TestMachine, plan: NetworkPlan) {
     this.machine = machine;
     this.plan = plan;
-    this.#record = { id: plan.id, runtime: "containerd", nodes: 1, apiPort: 0, network: plan };
+    this.#record = { id: plan.id, runtime: "containerd", nodes: 1, apiPort: 0, grpcPort: 0, network: plan };
     const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
     this.containers = new ContainerNode(parts, this.dataDir, this.#record);
   }

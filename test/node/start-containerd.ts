@@ -6,7 +6,7 @@ import { realRandom } from "../../lib/process/real-random.ts";
 
 /** Run inside a network namespace: starts a containerd there, loads the test image, prints where and which, and ends. */
 const [dataDir = "", id = "", podCidr = ""] = process.argv.slice(2);
-const record = { id, runtime: "containerd", nodes: 1, apiPort: 0 } as const;
+const record = { id, runtime: "containerd", nodes: 1, apiPort: 0, grpcPort: 0 } as const;
 const node = new ContainerNode(
   { clock: realClock, random: realRandom, log: silentLog, run: runCommand },
   dataDir,

@@ -29,7 +29,7 @@ export async function startTestContainerd(podCidr: string): Promise<TestContaine
   const id = `t${realRandom.suffix(6)}`;
   const namespace = `keelson-${id}`;
   const dir = mkdtempSync(path.join(tmpdir(), "keelson-node-"));
-  const record = { id, runtime: "containerd", nodes: 1, apiPort: 0 } as const;
+  const record = { id, runtime: "containerd", nodes: 1, apiPort: 0, grpcPort: 0 } as const;
   const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
   const stop = async (): Promise<void> => {
     await new ContainerNode(parts, dir, record).stop();

@@ -147,6 +147,11 @@ export class WatchCache implements Startable {
     return new CachedObject(at, { revision: kv.modRevision, stored: kv.value }, this.#budget);
   }
 
+  /** An object that is not in the store, at the newest revision. */
+  compute(at: { kind: StoredKind; namespace: string; name: string }, stored: Uint8Array): CachedObject {
+    return new CachedObject(at, { revision: this.revision, stored }, this.#budget);
+  }
+
   async #list(): Promise<void> {
     const byKind = new Map<KindCache, CachedObject[]>([...this.#kinds.values()].map((cache) => [cache, []]));
     const end = prefixEnd(Buffer.from(REGISTRY_PREFIX));

@@ -4,6 +4,7 @@ import type { CachedObject } from "../cache/cached-object.ts";
 import { parseKey, storeKey } from "../cache/registry-key.ts";
 import type { WatchCache } from "../cache/watch-cache.ts";
 import { storeCall } from "./committer.ts";
+import { componentStatus } from "./component-status.ts";
 import type { ContinueTokens } from "./continue-token.ts";
 import { type ListMode, type ListRequest, listModeOf, parseRevision } from "./list-options.ts";
 import type { Target } from "./request.ts";
@@ -34,18 +35,21 @@ export class Reader {
   }
 
   async get(target: Target, resourceVersion: string): Promise<CachedObject> {
+    if (!target.kind.definition.stored) return named(await this.#computed(target.kind), target);
     const revision = parseRevision(resourceVersion);
     if (resourceVersion === "") await storeCall(() => this.#cache.fresh());
     else await this.waitFor(revision);
     const key = target.namespace === "" ? target.name : `${target.namespace}/${target.name}`;
     const object = this.#cache.of(target.kind.stored).get(key);
-    const { definition } = target.kind;
-    if (object === undefined) throw notFound({ group: definition.group, resource: definition.resource }, target.name);
-    return object;
+    return named(object === undefined ? [] : [object], target);
   }
 
   async list(target: Target, request: ListRequest): Promise<ListAnswer> {
     const selection = new Selection(target.kind, target, request.selectors);
+    if (!target.kind.definition.stored) {
+      const items = (await this.#computed(target.kind)).filter((object) => selection.matches(object));
+      return { items, revision: this.#cache.revision, continue: "", remaining: undefined };
+    }
     const scope = scopeOf(target, request);
     if (request.continue !== "") {
       if (request.resourceVersion !== "" && request.resourceVersion !== "0") {
@@ -61,6 +65,15 @@ export class Reader {
     }
     await this.#waitForMode(mode);
     return this.#listCached(selection, this.#cache.revision, "", request.limit, scope);
+  }
+
+  /** Objects of a kind that nobody stores: found out at each read. Only ComponentStatus can be read so. */
+  async #computed(kind: Target["kind"]): Promise<CachedObject[]> {
+    const status = await componentStatus(this.#store);
+    const { name } = status.metadata;
+    const value = kind.stored.encodeStored(status);
+    const place = { kind: kind.stored, namespace: "", name };
+    return [this.#cache.compute(place, value)];
   }
 
   /** Waits until the caches have reached a revision; one from the future fails. */
@@ -153,6 +166,13 @@ export class Reader {
 const CONTINUE_TOO_OLD =
   "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.";
 const LIST_TOO_OLD = "The resourceVersion for the provided list is too old.";
+
+function named(objects: readonly CachedObject[], target: Target): CachedObject {
+  const { group, resource } = target.kind.definition;
+  const object = objects.find(({ name }) => name === target.name);
+  if (object === undefined) throw notFound({ group, resource }, target.name);
+  return object;
+}
 
 function* candidates(
   cache: ReturnType<WatchCache["of"]>,

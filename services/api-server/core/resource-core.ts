@@ -261,7 +261,8 @@ export class ResourceCore {
 
   #handlerOf(target: Target): SubresourceHandler | undefined {
     const { definition } = target.kind;
-    if (definition.stored && OBJECT_SUBRESOURCES.has(target.subresource)) return undefined;
+    const isObject = definition.stored || definition.verbs.includes("get");
+    if (isObject && OBJECT_SUBRESOURCES.has(target.subresource)) return undefined;
     if (this.#reviews.has(`${definition.group}/${definition.resource}`)) return undefined;
     const handler = this.#subresources.get(`${definition.group}/${definition.resource}/${target.subresource}`);
     if (handler === undefined) throw pageNotFound();
