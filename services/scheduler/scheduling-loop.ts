@@ -128,7 +128,8 @@ export class SchedulingLoop implements Startable {
       metrics.pending(this.queue.counts());
       if (this.inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.inFlight);
       if (clock.monotonicMs() - sliceBeganMs < SLICE_MS) continue;
-      await clock.sleep(0);
+      // A stop does not wait for it.
+      await clock.sleep(0, this.stopper.signal).catch(() => {});
       sliceBeganMs = clock.monotonicMs();
     }
   }
