@@ -75,7 +75,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   {
     folder: /^lib\/events\//,
     ours: ["lib/core", "lib/gen"],
-    packages: ["@nats-io/transport-node", ...NODE_PURE],
+    packages: ["@nats-io/transport-node", "@nats-io/jwt", "@nats-io/nkeys", ...NODE_PURE],
     why: "the bus; the only importer of the NATS client",
   },
   {
@@ -100,7 +100,17 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     folder: /^cli\//,
-    ours: ["lib", "cluster", "services/store/main.ts", "services/store", "node-agent/images"],
+    ours: [
+      "lib",
+      "cluster",
+      "services/api-server/main.ts",
+      "services/scheduler/main.ts",
+      "services/controller-manager/main.ts",
+      "services/store/main.ts",
+      "services/store",
+      "node-agent/main.ts",
+      "node-agent/images",
+    ],
     packages: ["fflate", "yaml", "node:*"],
     why: "the command",
   },
