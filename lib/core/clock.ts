@@ -30,6 +30,11 @@ export function formatMicroTime(ms: number): string {
   return `${iso.slice(0, 23)}000Z`;
 }
 
+/** RFC 3339 in UTC with nine decimals, the form of time stamps in container logs. */
+export function formatNanoTime(ms: number): string {
+  return new globalThis.Date(ms).toISOString().replace("Z", "000000Z");
+}
+
 /** Milliseconds since the Unix epoch of an RFC 3339 time; NaN when the text is none. */
 export function parseTimeMs(text: string): number {
   return globalThis.Date.parse(text);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Clock } from "../../lib/core/clock.ts";
+import { type Clock, formatTime } from "../../lib/core/clock.ts";
 import type { Random } from "../../lib/core/random.ts";
 import { ContentDefinition, WriteAction } from "../../lib/gen/containerd/services/content/v1/content.ts";
 import { DiffDefinition } from "../../lib/gen/containerd/services/diff/v1/diff.ts";
@@ -235,5 +235,5 @@ function hasCode(error: unknown, code: RpcError["code"]): boolean {
 
 /** A load that is killed leaves its lease; containerd drops it then by itself. */
 function inOneHour(clock: Clock): string {
-  return new globalThis.Date(clock.nowMs() + 3_600_000).toISOString();
+  return formatTime(clock.nowMs() + 3_600_000);
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import type { Clock } from "../../lib/core/clock.ts";
+import { type Clock, formatNanoTime } from "../../lib/core/clock.ts";
 import type { Pod } from "../../lib/gen/k8s/core/v1.ts";
 import { type LogOptions, readLog } from "../logs/log-reader.ts";
 import { attemptsOf, podUid } from "../pods/pod-facts.ts";
@@ -81,7 +81,7 @@ function parseOptions(query: URLSearchParams, nowMs: number): LogOptions {
   const sinceTime = query.get("sinceTime");
   if (sinceTime !== null && Number.isNaN(globalThis.Date.parse(sinceTime)))
     throw new HttpError(400, `invalid sinceTime "${sinceTime}"`);
-  const since = sinceSeconds === undefined ? (sinceTime ?? undefined) : isoTime(nowMs - sinceSeconds * 1_000);
+  const since = sinceSeconds === undefined ? (sinceTime ?? undefined) : formatNanoTime(nowMs - sinceSeconds * 1_000);
   return {
     follow: query.get("follow") === "true",
     timestamps: query.get("timestamps") === "true",
@@ -105,8 +105,4 @@ function wholeNumber(query: URLSearchParams, name: string, least: number): numbe
   if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) throw new HttpError(400, `${name} must be a whole number`);
   if (value < least) throw new HttpError(422, `${name} must be greater than or equal to ${least}`);
   return value;
-}
-
-function isoTime(ms: number): string {
-  return new globalThis.Date(ms).toISOString();
 }

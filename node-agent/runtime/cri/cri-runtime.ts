@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Clock } from "../../../lib/core/clock.ts";
+import { type Clock, formatTime } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import {
   type Container,
@@ -233,11 +233,7 @@ export class CriRuntime implements Runtime {
   }
 
   async rotateLog(container: LogLocation, maxBytes: number, maxFiles: number): Promise<void> {
-    const stamp = new globalThis.Date(this.#clock.nowMs())
-      .toISOString()
-      .replace(/[-:]/g, "")
-      .replace("T", "-")
-      .slice(0, 15);
+    const stamp = formatTime(this.#clock.nowMs()).replace(/[-:Z]/g, "").replace("T", "-");
     const reopen = async () => {
       await translated(this.#runtime.reopenContainerLog({ containerId: container.id }, WRITE));
     };

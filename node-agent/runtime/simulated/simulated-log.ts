@@ -1,3 +1,4 @@
+import { formatNanoTime } from "../../../lib/core/clock.ts";
 import type { LogFile } from "../runtime.ts";
 import type { Behaviour } from "./behaviour.ts";
 
@@ -40,7 +41,7 @@ export class SimulatedLog implements LogFile {
       const tickNumber = n - first.length + 1;
       const text = n < first.length ? first[n]! : tick!.line.replaceAll("{n}", String(tickNumber));
       const atMs = n < first.length ? this.#startedAtMs : this.#startedAtMs + tickNumber * tick!.everyMs;
-      added.push(`${new globalThis.Date(atMs).toISOString().replace("Z", "000000Z")} stdout F ${text}\n`);
+      added.push(`${formatNanoTime(atMs)} stdout F ${text}\n`);
     }
     if (added.length > 0) {
       this.#text = Buffer.concat([this.#text, Buffer.from(added.join(""))]);
