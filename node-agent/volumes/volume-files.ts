@@ -25,11 +25,11 @@ export async function filesOf(pod: Pod, volume: Volume, sources: FileSources): P
   const files: Files = new Map();
   const item = (defaultMode: number | undefined): Item => ({ pod, mode: defaultMode ?? DEFAULT_MODE, sources });
   if (volume.configMap !== undefined) {
-    const { name, optional, items, defaultMode } = volume.configMap;
-    await addConfigMap(files, item(defaultMode), name ?? "", optional, items);
+    const { name = "", optional, items, defaultMode } = volume.configMap;
+    await addConfigMap(files, item(defaultMode), { name, optional, items });
   } else if (volume.secret !== undefined) {
-    const { secretName, optional, items, defaultMode } = volume.secret;
-    await addSecret(files, item(defaultMode), secretName ?? "", optional, items);
+    const { secretName = "", optional, items, defaultMode } = volume.secret;
+    await addSecret(files, item(defaultMode), { name: secretName, optional, items });
   } else if (volume.downwardAPI !== undefined) {
     addDownward(files, item(volume.downwardAPI.defaultMode), volume.downwardAPI.items ?? []);
   } else if (volume.projected !== undefined) {
@@ -42,10 +42,12 @@ export async function filesOf(pod: Pod, volume: Volume, sources: FileSources): P
 
 async function addProjection(files: Files, item: Item, source: VolumeProjection): Promise<void> {
   if (source.configMap !== undefined) {
-    await addConfigMap(files, item, source.configMap.name ?? "", source.configMap.optional, source.configMap.items);
+    const { name = "", optional, items } = source.configMap;
+    await addConfigMap(files, item, { name, optional, items });
   }
   if (source.secret !== undefined) {
-    await addSecret(files, item, source.secret.name ?? "", source.secret.optional, source.secret.items);
+    const { name = "", optional, items } = source.secret;
+    await addSecret(files, item, { name, optional, items });
   }
   if (source.downwardAPI !== undefined) addDownward(files, item, source.downwardAPI.items ?? []);
   if (source.serviceAccountToken !== undefined) {
@@ -56,43 +58,35 @@ async function addProjection(files: Files, item: Item, source: VolumeProjection)
   }
 }
 
-async function addConfigMap(
-  files: Files,
-  item: Item,
-  name: string,
-  optional: boolean | undefined,
-  items: readonly KeyToPath[] | undefined,
-): Promise<void> {
-  const namespace = item.pod.metadata?.namespace ?? "";
-  const map = await item.sources.config.configMap(namespace, name);
-  if (map === undefined && optional !== true) throw new Error(`configmap "${name}" not found`);
+/** What a volume takes of a ConfigMap or a Secret. */
+interface Wanted {
+  readonly name: string;
+  readonly optional: boolean | undefined;
+  readonly items: readonly KeyToPath[] | undefined;
+}
+
+async function addConfigMap(files: Files, item: Item, wanted: Wanted): Promise<void> {
+  const map = await item.sources.config.configMap(item.pod.metadata?.namespace ?? "", wanted.name);
+  if (map === undefined && wanted.optional !== true) throw new Error(`configmap "${wanted.name}" not found`);
   const data = new Map<string, Uint8Array>();
   for (const [key, text] of Object.entries(map?.data ?? {})) data.set(key, Buffer.from(text));
   for (const [key, text] of Object.entries(map?.binaryData ?? {})) data.set(key, Buffer.from(text, "base64"));
-  addKeys(files, item, data, items, optional, `configmap references non-existent config key`);
+  addKeys(files, item, data, wanted, "configmap references non-existent config key");
 }
 
-async function addSecret(
-  files: Files,
-  item: Item,
-  name: string,
-  optional: boolean | undefined,
-  items: readonly KeyToPath[] | undefined,
-): Promise<void> {
-  const namespace = item.pod.metadata?.namespace ?? "";
-  const secret = await item.sources.config.secret(namespace, name);
-  if (secret === undefined && optional !== true) throw new Error(`secret "${name}" not found`);
+async function addSecret(files: Files, item: Item, wanted: Wanted): Promise<void> {
+  const secret = await item.sources.config.secret(item.pod.metadata?.namespace ?? "", wanted.name);
+  if (secret === undefined && wanted.optional !== true) throw new Error(`secret "${wanted.name}" not found`);
   const data = new Map<string, Uint8Array>();
   for (const [key, text] of Object.entries(secret?.data ?? {})) data.set(key, Buffer.from(text, "base64"));
-  addKeys(files, item, data, items, optional, `references non-existent secret key`);
+  addKeys(files, item, data, wanted, "references non-existent secret key");
 }
 
 function addKeys(
   files: Files,
   item: Item,
   data: ReadonlyMap<string, Uint8Array>,
-  items: readonly KeyToPath[] | undefined,
-  optional: boolean | undefined,
+  { items, optional }: Wanted,
   missing: string,
 ): void {
   if (items === undefined || items.length === 0) {
