@@ -8,7 +8,10 @@ import type { ResourceRef } from "../resource/kind.ts";
 export interface ApiClient {
   get<T>(ref: ResourceRef<T>, key: ObjectKey, options?: { signal?: AbortSignal }): Promise<T>;
   list<T>(ref: ResourceRef<T>, options?: ListOptions): Promise<ObjectList<T>>;
-  /** Ends when `signal` is aborted or the server closes it; fails with 410 Expired when history is gone. */
+  /**
+   * Ends when `signal` is aborted or the server closes it; fails with 410 Expired when history is gone. What one
+   * transaction changed comes in one batch.
+   */
   watch<T>(ref: ResourceRef<T>, options: WatchOptions): AsyncIterable<readonly WatchEvent<T>[]>;
   create<T>(ref: ResourceRef<T>, object: T, options?: WriteOptions): Promise<T>;
   /** Fails with 409 Conflict when metadata.resourceVersion is set and stale. */
@@ -53,6 +56,11 @@ export interface WatchOptions {
   readonly resourceVersion?: string;
   readonly allowBookmarks?: boolean;
   readonly sendInitialEvents?: boolean;
+  /**
+   * A bookmark comes as soon as everything was sent that the store held when it was asked; the watch goes on. A
+   * `resourceVersion` that the store does not have is then 410, too.
+   */
+  readonly bookmarkWhenCurrent?: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -106,6 +106,7 @@ export class GrpcApiClient implements ApiClient {
       allowBookmarks: options.allowBookmarks ?? false,
       sendInitialEvents: options.sendInitialEvents ?? false,
       timeoutSeconds: 0n,
+      bookmarkWhenCurrent: options.bookmarkWhenCurrent ?? false,
     };
     try {
       for await (const batch of this.#rpc.watch(request, { signal: options.signal })) {

@@ -157,6 +157,36 @@ export function apiClientSuite(name: string, open: () => Promise<ApiUnderTest>):
       expect(Number(events[1]?.object.metadata?.resourceVersion)).toBeGreaterThan(0);
     });
 
+    test("bookmarkWhenCurrent: a bookmark after all that was there when asked, and the watch goes on", async () => {
+      const { resourceVersion } = await api.list(configMaps, { namespace: under.namespace });
+      const made = await api.create(configMaps, make("c1"));
+      const options = { namespace: under.namespace, bookmarkWhenCurrent: true, signal: stopWatches.signal };
+      const events = api.watch(configMaps, { ...options, resourceVersion })[Symbol.asyncIterator]();
+      const seen: string[] = [];
+      let through = 0;
+      const until = async (count: number) => {
+        while (seen.length < count) {
+          const { value, done } = await events.next();
+          if (done) expect.unreachable("the watch ended");
+          for (const { type, object } of value) {
+            seen.push(`${type} ${object.metadata?.name ?? ""}`);
+            if (type === "BOOKMARK") through = Number(object.metadata?.resourceVersion);
+          }
+        }
+      };
+      await until(2);
+      expect(seen).toEqual(["ADDED c1", "BOOKMARK "]);
+      expect(through).toBeGreaterThanOrEqual(Number(made.metadata?.resourceVersion));
+      await api.delete(configMaps, key("c1"));
+      await until(3);
+      expect(seen.at(-1)).toBe("DELETED c1");
+      await events.return?.();
+      const above = String(Number(made.metadata?.resourceVersion) + 1_000_000);
+      await expect(collect(api.watch(configMaps, { ...options, resourceVersion: above }), 1)).rejects.toMatchObject({
+        code: 410,
+      });
+    });
+
     test("an aborted watch ends without an error", async () => {
       const aborter = new AbortController();
       const { resourceVersion } = await api.list(configMaps, { namespace: under.namespace });

@@ -129,9 +129,12 @@ export class MemoryApi implements ApiClient {
     const synthetic = options.sendInitialEvents === true || from === "" || from === "0";
     if (!synthetic && Number(from) < this.compactedRevision)
       throw expired(`too old resource version: ${from} (${this.compactedRevision})`);
+    if (options.bookmarkWhenCurrent === true && Number(from) > this.revision)
+      throw expired(`resource version ${from} is not of this store, whose newest is ${this.revision}`);
     const watcher = new MemoryWatcher(tableName(ref), options);
     if (synthetic) watcher.initial([...this.table(ref).values()], this.revision);
     else for (const change of this.history) if (change.revision > Number(from)) watcher.offer(change);
+    if (options.bookmarkWhenCurrent === true) watcher.bookmark(this.revision, true);
     this.watchers.add(watcher);
     try {
       yield* watcher.batches() as AsyncIterable<readonly WatchEvent<T>[]>;

@@ -53,8 +53,8 @@ export class MemoryWatcher {
       this.push({ type: "DELETED", object: change.last ?? atRevision(change.old, change.revision) });
   }
 
-  bookmark(revision: number): void {
-    if (this.options.allowBookmarks === true && !this.ended) this.push(bookmarkAt(revision, false));
+  bookmark(revision: number, isAsked = false): void {
+    if ((isAsked || this.options.allowBookmarks === true) && !this.ended) this.push(bookmarkAt(revision, false));
   }
 
   end(error?: Error): void {

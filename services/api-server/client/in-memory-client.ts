@@ -64,6 +64,7 @@ export class InMemoryClient implements ApiClient {
       allowBookmarks: options.allowBookmarks ?? false,
       sendInitialEvents: options.sendInitialEvents,
       timeoutSeconds: 0,
+      bookmarkWhenCurrent: options.bookmarkWhenCurrent ?? false,
     };
     const batches = await this.#core.watch(target, request, this.#call(options.signal));
     for await (const batch of batches) {

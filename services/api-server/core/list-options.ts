@@ -18,6 +18,8 @@ export interface WatchRequest {
   readonly sendInitialEvents: boolean | undefined;
   /** 0: the server decides. */
   readonly timeoutSeconds: number;
+  /** A bookmark as soon as all is sent that the store held when it was asked. */
+  readonly bookmarkWhenCurrent?: boolean;
 }
 
 /** Which state a list is of: the newest, any, at least this revision, or exactly this one. */

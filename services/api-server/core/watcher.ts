@@ -54,8 +54,9 @@ export class Watcher {
     checkWatchRequest(request);
     const selection = new Selection(target.kind, target, request.selectors);
     const version = parseRevision(request.resourceVersion);
-    if (request.resourceVersion === "") await storeCall(() => this.#cache.fresh());
-    else await this.#reader.waitFor(version);
+    if (request.resourceVersion === "" || request.bookmarkWhenCurrent) await storeCall(() => this.#cache.fresh());
+    if (request.bookmarkWhenCurrent && version > this.#cache.revision) throw neverWas(version, this.#cache.revision);
+    await this.#reader.waitFor(version);
     const cache = this.#cache.of(target.kind.stored);
     const withInitial = request.sendInitialEvents ?? version === 0;
     const startRevision = withInitial ? this.#cache.revision : version === 0 ? this.#cache.revision : version;
@@ -90,7 +91,9 @@ export class Watcher {
         yield [{ type: "BOOKMARK", revision: start.revision, initialEventsEnd: true }];
       }
       let { position } = start;
-      let bookmarkAtMs = this.#clock.monotonicMs() + BOOKMARK_MS;
+      // Caches that were proven to be current when this began: the end of the ring is what was asked for.
+      let bookmarkAtMs = this.#clock.monotonicMs() + (request.bookmarkWhenCurrent ? 0 : BOOKMARK_MS);
+      let isAsked = request.bookmarkWhenCurrent ?? false;
       while (!pulse.ended && cache.generation === generation) {
         if (!cache.ring.holds(position)) {
           yield [{ type: "ERROR", error: tooOld(start.revision, cache.ring.coveredAfter) }];
@@ -101,8 +104,9 @@ export class Watcher {
         if (batch.items.length > 0) yield batch.items;
         if (cache.ring.at(position) !== undefined) continue;
         const nowMs = this.#clock.monotonicMs();
-        if (request.allowBookmarks && nowMs >= bookmarkAtMs) {
+        if ((request.allowBookmarks || isAsked) && nowMs >= bookmarkAtMs) {
           bookmarkAtMs = nowMs + BOOKMARK_MS;
+          isAsked = false;
           yield [{ type: "BOOKMARK", revision: this.#cache.revision, initialEventsEnd: false }];
           continue;
         }
@@ -118,9 +122,13 @@ export class Watcher {
 function collect(cache: KindCache, selection: Selection, from: number): { items: WatchItem[]; position: number } {
   const items: WatchItem[] = [];
   let position = from;
-  while (items.length < BATCH_SIZE) {
+  let lastRevision = 0;
+  for (;;) {
     const event = cache.ring.at(position);
     if (event === undefined) break;
+    // Whole revisions: whoever resumes after the last one of a batch must not miss the rest of it.
+    if (items.length >= BATCH_SIZE && event.revision !== lastRevision) break;
+    lastRevision = event.revision;
     position++;
     const item = shown(event, selection);
     if (item !== undefined) items.push(item);
@@ -141,6 +149,10 @@ function shown(event: CacheEvent, selection: Selection): WatchItem | undefined {
 
 function tooOld(revision: number, oldest: number): StatusError {
   return expired(`too old resource version: ${revision} (${oldest})`);
+}
+
+function neverWas(revision: number, newest: number): StatusError {
+  return expired(`resource version ${revision} is not of this store, whose newest is ${newest}`);
 }
 
 /** Wakes one watcher: by a change, by its own time, at the end of its life, or when nobody listens any more. */

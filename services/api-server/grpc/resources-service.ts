@@ -170,6 +170,7 @@ class RpcFace {
           allowBookmarks: request.allowBookmarks,
           sendInitialEvents: request.sendInitialEvents ? true : undefined,
           timeoutSeconds: Number(request.timeoutSeconds),
+          bookmarkWhenCurrent: request.bookmarkWhenCurrent,
         },
         { identity, signal: server.signal, warnings: [] },
       );

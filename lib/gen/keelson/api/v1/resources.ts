@@ -243,8 +243,14 @@ export interface WatchRequest {
   sendInitialEvents: boolean;
   /** The server closes the stream after this time; 0 leaves it to the server. */
   timeoutSeconds: bigint;
+  /**
+   * Sends a bookmark as soon as everything was sent that the store held when it was asked, whatever allow_bookmarks says
+   * of later ones. A resource_version that the store does not have is then OUT_OF_RANGE, as one that is gone.
+   */
+  bookmarkWhenCurrent: boolean;
 }
 
+/** Holds whole revisions: all changes of a transaction that the watch sees are in one message. */
 export interface WatchResponse {
   encoding: Encoding;
   events: WatchEvent[];
@@ -1397,6 +1403,7 @@ function createBaseWatchRequest(): WatchRequest {
     allowBookmarks: false,
     sendInitialEvents: false,
     timeoutSeconds: 0n,
+    bookmarkWhenCurrent: false,
   };
 }
 
@@ -1428,6 +1435,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         throw new globalThis.Error("value provided for field message.timeoutSeconds of type int64 too large");
       }
       writer.uint32(64).int64(message.timeoutSeconds);
+    }
+    if (message.bookmarkWhenCurrent !== false) {
+      writer.uint32(72).bool(message.bookmarkWhenCurrent);
     }
     return writer;
   },
@@ -1509,6 +1519,14 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.timeoutSeconds = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.bookmarkWhenCurrent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1540,6 +1558,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     message.timeoutSeconds = (object.timeoutSeconds !== undefined && object.timeoutSeconds !== null)
       ? BigInt(object.timeoutSeconds)
       : 0n;
+    message.bookmarkWhenCurrent = object.bookmarkWhenCurrent ?? false;
     return message;
   },
 };
