@@ -17,6 +17,7 @@ import {
   type ServiceDefinition,
 } from "./service-definition.ts";
 import { decodeStrictly } from "./strict-reader.ts";
+import { clearUnixSocket } from "./unix-socket.ts";
 
 /** What a handler knows of its call. */
 export interface ServerCall {
@@ -93,7 +94,8 @@ export class GrpcServer {
   }
 
   /** Listens on `127.0.0.1:0`-like addresses or `unix:PATH`; resolves to the port (0 for a unix socket). */
-  listen(address: string): Promise<number> {
+  async listen(address: string): Promise<number> {
+    if (address.startsWith("unix:")) await clearUnixSocket(address.slice("unix:".length));
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, this.#credentials(), (error, port) => {
         if (error === null) resolve(port);

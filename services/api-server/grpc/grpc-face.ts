@@ -6,9 +6,9 @@ import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
 import { ServerReflectionDefinition } from "../../../lib/gen/grpc/reflection/v1/reflection.ts";
 import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.ts";
 import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
+import { healthService } from "../../../lib/transport/health-service.ts";
 import { reflectionService } from "../../../lib/transport/reflection-service.ts";
 import type { Health } from "../rest/health.ts";
-import { healthService } from "./health-service.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
 
 export interface GrpcFaceComponents extends ResourcesServiceComponents {
@@ -39,7 +39,7 @@ export class GrpcFace implements Startable {
     this.#server.addService(ResourcesDefinition, resourcesService(components));
     const isReady = async (): Promise<boolean> =>
       (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
-    this.#server.addService(HealthDefinition, healthService(components, isReady));
+    this.#server.addService(HealthDefinition, healthService(components, [ResourcesDefinition.fullName], isReady));
     const names = [ResourcesDefinition, HealthDefinition, ServerReflectionDefinition].map(({ fullName }) => fullName);
     this.#server.addService(
       ServerReflectionDefinition,
