@@ -1,4 +1,5 @@
 import type { ApiClient } from "../lib/client/api-client.ts";
+import type { Changes } from "../lib/client/changes.ts";
 import { EventRecorder } from "../lib/controller/event-recorder.ts";
 import type { Clock } from "../lib/core/clock.ts";
 import type { Log } from "../lib/core/log.ts";
@@ -21,6 +22,8 @@ import { noVolumes, type Volumes } from "./volumes/volumes.ts";
 
 export interface NodeAgentComponents {
   readonly api: ApiClient;
+  /** How informers hear of changes; default: by watch. */
+  readonly changes?: Changes;
   readonly runtime: Runtime;
   readonly machine: Machine;
   readonly clock: Clock;

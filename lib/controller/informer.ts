@@ -1,5 +1,6 @@
-import type { ApiClient, WatchEvent } from "../client/api-client.ts";
+import type { ApiClient } from "../client/api-client.ts";
 import { type ApiObject, keyOf } from "../client/api-object.ts";
+import { type Changes, type ObjectSelection, WatchChanges } from "../client/changes.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
@@ -16,15 +17,14 @@ export interface InformerHandler<T> {
   deleted?(old: T): void;
 }
 
-export interface InformerOptions<T> {
-  readonly namespace?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
+export interface InformerOptions<T> extends ObjectSelection {
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
 }
 
 export interface InformerComponents {
   readonly api: ApiClient;
+  /** How changes are heard of after a list; default: by watch. */
+  readonly changes?: Changes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -37,7 +37,7 @@ const NEVER_LISTED = "";
 const HEALTHY_WATCH_MS = 5_000;
 
 /**
- * Keeps a copy of one resource's objects: one list, then a watch that resumes at the last revision seen; a new list only
+ * Keeps a copy of one resource's objects: one list, then its changes from the last revision seen; a new list only
  * when history is gone (410). Faults cost time, never a change: what happened during them is seen as its outcome.
  */
 export class Informer<T extends ApiObject> implements Startable {
@@ -46,7 +46,8 @@ export class Informer<T extends ApiObject> implements Startable {
   /** How often a full list was needed: 1 in a life without gaps. */
   lists = 0;
   private readonly components: InformerComponents;
-  private readonly options: InformerOptions<T>;
+  private readonly selection: ObjectSelection;
+  private readonly changes: Changes;
   private readonly handlers: InformerHandler<T>[] = [];
   private readonly backOff: BackOff;
   private readonly stopper = new AbortController();
@@ -58,8 +59,10 @@ export class Informer<T extends ApiObject> implements Startable {
   constructor(components: InformerComponents, ref: ResourceRef<T>, options: InformerOptions<T> = {}) {
     this.components = components;
     this.ref = ref;
-    this.options = options;
-    this.store = new ObjectStore(options.indexes);
+    const { indexes, ...selection } = options;
+    this.selection = selection;
+    this.changes = components.changes ?? new WatchChanges(components);
+    this.store = new ObjectStore(indexes);
     this.backOff = new BackOff(components.random, { baseMs: 200, maxMs: 30_000, jitter: 0.5 });
     this.syncGate.promise.catch(() => {});
   }
@@ -116,18 +119,12 @@ export class Informer<T extends ApiObject> implements Startable {
 
   private async relist(): Promise<void> {
     const { api } = this.components;
-    const { namespace, labelSelector, fieldSelector } = this.options;
-    const filter = {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    };
     const fresh = new Map<string, T>();
     let next: string | undefined;
     let revision: string;
     do {
       const page = await api.list(this.ref, {
-        ...filter,
+        ...this.selection,
         limit: PAGE_SIZE,
         ...(next === undefined ? {} : { continue: next }),
         signal: this.stopper.signal,
@@ -145,27 +142,14 @@ export class Informer<T extends ApiObject> implements Startable {
   }
 
   private async follow(): Promise<void> {
-    const { api } = this.components;
-    const { namespace, labelSelector, fieldSelector } = this.options;
-    const batches = api.watch(this.ref, {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
-      resourceVersion: this.revision,
-      allowBookmarks: true,
-      signal: this.stopper.signal,
-    });
-    for await (const batch of batches) {
-      for (const event of batch) this.apply(event);
-      if (this.stopper.signal.aborted) return;
-    }
-  }
-
-  private apply(event: WatchEvent<T>): void {
-    const { object, type } = event;
-    if (type === "DELETED") this.remove(keyOf(object), object);
-    else if (type !== "BOOKMARK") this.put(object);
-    this.revision = object.metadata?.resourceVersion ?? this.revision;
+    const hearer = {
+      put: (object: T) => this.put(object),
+      deleted: (key: string, last: T | undefined) => this.remove(key, last),
+      reached: (revision: string) => {
+        this.revision = revision;
+      },
+    };
+    await this.changes.follow(this.ref, this.selection, this.revision, hearer, this.stopper.signal);
   }
 
   private put(object: T): void {

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ApiClient } from "../../lib/client/api-client.ts";
+import type { Changes } from "../../lib/client/changes.ts";
 import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import type { Clock, Timer } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
@@ -30,6 +31,7 @@ import { StatusWriter } from "./status-writer.ts";
 
 export interface PodManagerComponents {
   readonly api: ApiClient;
+  readonly changes?: Changes;
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,4 +1,5 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
+import type { Changes } from "../../lib/client/changes.ts";
 import { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import { InformerSet } from "../../lib/controller/informer-set.ts";
 import { LeaderRole, type LeadershipOptions } from "../../lib/controller/leader-role.ts";
@@ -12,6 +13,8 @@ import type { ManagerContext, ResourceCatalog } from "./manager-context.ts";
 
 export interface ControllerManagerComponents {
   readonly api: ApiClient;
+  /** How informers hear of changes; default: by watch. */
+  readonly changes?: Changes;
   /** Which resources a namespace may hold and what owners there are. */
   readonly registry: ResourceCatalog;
   readonly clock: Clock;
@@ -54,7 +57,7 @@ export class ControllerManager implements Startable {
 
   private makeTerm(api: ApiClient): Startable {
     const { clock, random, log, metrics, registry } = this.components;
-    const informers = new InformerSet({ api, clock, random, log });
+    const informers = new InformerSet({ ...this.components, api });
     const recorders = new Map<string, EventRecorder>();
     const context: ManagerContext = {
       api,

@@ -1,4 +1,5 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
+import type { Changes } from "../../lib/client/changes.ts";
 import { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import { LeaderRole, type LeadershipOptions } from "../../lib/controller/leader-role.ts";
 import type { Clock } from "../../lib/core/clock.ts";
@@ -11,6 +12,8 @@ import { SchedulingLoop } from "./scheduling-loop.ts";
 
 export interface SchedulerComponents {
   readonly api: ApiClient;
+  /** How informers hear of changes; default: by watch. */
+  readonly changes?: Changes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,5 +1,6 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import { keyOf } from "../../lib/client/api-object.ts";
+import type { Changes } from "../../lib/client/changes.ts";
 import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import { Informer } from "../../lib/controller/informer.ts";
 import type { Clock } from "../../lib/core/clock.ts";
@@ -25,6 +26,8 @@ import type { SchedulerMetrics } from "./scheduler-metrics.ts";
 
 export interface LoopComponents {
   readonly api: ApiClient;
+  /** How informers hear of changes; default: by watch. */
+  readonly changes?: Changes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
