@@ -1,5 +1,7 @@
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
 import { KVDefinition, LeaseDefinition, MaintenanceDefinition, WatchDefinition } from "../gen/etcd/etcdserverpb/rpc.ts";
-import { type ChannelOptions, GrpcChannel, type ServiceClient } from "../transport/grpc-client.ts";
+import { type CallOptions, type ChannelOptions, GrpcChannel, type ServiceClient } from "../transport/grpc-client.ts";
 import { RpcError } from "../transport/rpc-error.ts";
 import { StoreError, type StoreErrorCode } from "./store.ts";
 
@@ -8,83 +10,136 @@ export interface EtcdEndpointsOptions {
   readonly endpoints: readonly string[];
   /** Absent: plain text. */
   readonly tls?: NonNullable<ChannelOptions["tls"]>;
+  /** How long one endpoint may take for a read and for a write. Default 5,000 and 10,000. */
+  readonly readTimeoutMs?: number;
+  readonly writeTimeoutMs?: number;
 }
 
 /** etcd's services on one endpoint. */
-export interface EtcdClients {
+export interface EtcdEndpoint {
+  readonly address: string;
   readonly kv: ServiceClient<typeof KVDefinition>;
   readonly watch: ServiceClient<typeof WatchDefinition>;
   readonly lease: ServiceClient<typeof LeaseDefinition>;
   readonly maintenance: ServiceClient<typeof MaintenanceDefinition>;
 }
 
+/** A read is repeated on other endpoints; a write only when it is known not to have been done. */
+export type EtcdCallKind = "read" | "write";
+
 /** An answer may be as large as what it asks for: etcd sets no limit for its clients either. */
 const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
-/** The request did not leave: it can be tried elsewhere, whatever it does. */
-const NEVER_SENT = /No connection established|ECONNREFUSED|Name resolution failed/;
+/** Not more often than etcd allows (`--grpc-keepalive-min-time`, 5 s); a frozen endpoint is left after both. */
+const KEEP_ALIVE = { everyMs: 6_000, timeoutMs: 3_000 };
+const READ_TIMEOUT_MS = 5_000;
+const WRITE_TIMEOUT_MS = 10_000;
+/** A member that knows no leader says so at once, instead of letting the call or the watch hang. */
+export const REQUIRE_LEADER = { hasleader: "true" };
+/** The request did not leave, or was refused before anything was done: it can be tried elsewhere, whatever it does. */
+const NEVER_DONE =
+  /No connection established|ECONNREFUSED|Name resolution failed|Waiting for LB pick|etcdserver: (no leader|too many requests)/;
+/** Passes when a leader is elected, a second or two. */
+const ELECTING = /etcdserver: (no leader|leader changed)/;
+const ELECTION_WAIT_MS = 3_000;
+const ELECTION_RETRY_MS = 100;
 
 /** One connection at a time, to the first endpoint that answers; the next one after a failure. */
 export class EtcdEndpoints {
+  readonly #clock: Clock;
+  readonly #log: Log;
   readonly #options: EtcdEndpointsOptions;
-  readonly #channels = new Map<number, { channel: GrpcChannel; clients: EtcdClients }>();
+  readonly #open = new Map<string, { channel: GrpcChannel; endpoint: EtcdEndpoint }>();
+  /** Endpoints that have failed since they last answered. */
+  readonly #failing = new Set<string>();
+  readonly #closing = new AbortController();
   #at = 0;
-  #closed = false;
 
-  constructor(options: EtcdEndpointsOptions) {
+  constructor(components: { clock: Clock; log: Log }, options: EtcdEndpointsOptions) {
+    this.#clock = components.clock;
+    this.#log = components.log;
     this.#options = options;
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
   }
 
-  /** The services where calls go now. */
-  current(): EtcdClients {
-    if (this.#closed) throw new StoreError("UNAVAILABLE", "the store is closed");
-    const open = this.#channels.get(this.#at);
-    if (open !== undefined) return open.clients;
+  /** Where calls go now. */
+  current(): EtcdEndpoint {
+    if (this.closed) throw new StoreError("UNAVAILABLE", "the store is closed");
+    const address = this.#options.endpoints[this.#at]!;
+    const open = this.#open.get(address);
+    if (open !== undefined) return open.endpoint;
     const channel = new GrpcChannel({
-      target: targetOf(this.#options.endpoints[this.#at]!),
+      target: targetOf(address),
       maxMessageBytes: MAX_MESSAGE_BYTES,
+      keepAlive: KEEP_ALIVE,
       ...(this.#options.tls === undefined ? {} : { tls: this.#options.tls }),
     });
-    const clients = {
+    const endpoint = {
+      address,
       kv: channel.client(KVDefinition),
       watch: channel.client(WatchDefinition),
       lease: channel.client(LeaseDefinition),
       maintenance: channel.client(MaintenanceDefinition),
     };
-    this.#channels.set(this.#at, { channel, clients });
-    return clients;
+    this.#open.set(address, { channel, endpoint });
+    return endpoint;
   }
 
-  /** Leaves the endpoint that has failed, if there is another. */
-  rotate(): void {
-    this.#at = (this.#at + 1) % this.#options.endpoints.length;
+  /** Goes on to the next endpoint, unless another call has left this one already. */
+  leave(endpoint: EtcdEndpoint, reason: StoreError): void {
+    if (this.closed) return;
+    const { endpoints } = this.#options;
+    if (endpoints[this.#at] === endpoint.address) this.#at = (this.#at + 1) % endpoints.length;
+    if (this.#failing.has(endpoint.address)) return;
+    this.#failing.add(endpoint.address);
+    this.#log.warn("an endpoint of the store fails", { endpoint: endpoint.address, reason: reason.message });
+  }
+
+  answered(endpoint: EtcdEndpoint): void {
+    if (this.#failing.delete(endpoint.address))
+      this.#log.info("an endpoint of the store answers again", { endpoint: endpoint.address });
   }
 
   /**
-   * Calls the current endpoint and, when that cannot be reached, the others. A write that may have arrived is not
-   * repeated: its outcome is unknown, and the caller is told UNAVAILABLE.
+   * Calls the current endpoint and, when that fails, the others, waiting a little where a leader is being elected. A write
+   * that may have been done is not repeated: its outcome is unknown, and the caller is told UNAVAILABLE.
    */
-  async call<T>(work: (clients: EtcdClients) => Promise<T>, options: { readonly repeatable: boolean }): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work(this.current());
-      } catch (error) {
-        const failure = storeErrorOf(error);
-        if (failure.code !== "UNAVAILABLE" || this.#closed) throw failure;
-        this.rotate();
-        if (attempt >= this.#options.endpoints.length) throw failure;
-        if (!options.repeatable && !NEVER_SENT.test(failure.message)) throw failure;
+  async call<T>(kind: EtcdCallKind, work: (endpoint: EtcdEndpoint, options: CallOptions) => Promise<T>): Promise<T> {
+    const options = { timeoutMs: this.#timeoutMs(kind), metadata: REQUIRE_LEADER };
+    const electionEndMs = this.#clock.monotonicMs() + ELECTION_WAIT_MS;
+    for (;;) {
+      let electing = false;
+      let failure: StoreError | undefined;
+      for (const _ of this.#options.endpoints) {
+        const endpoint = this.current();
+        try {
+          const answer = await work(endpoint, options);
+          this.answered(endpoint);
+          return answer;
+        } catch (error) {
+          failure = storeErrorOf(error);
+          if (failure.code !== "UNAVAILABLE" || this.closed) throw failure;
+          this.leave(endpoint, failure);
+          if (kind === "write" && !NEVER_DONE.test(failure.message)) throw failure;
+          electing ||= ELECTING.test(failure.message);
+        }
       }
+      if (!electing || this.#clock.monotonicMs() >= electionEndMs) throw failure;
+      await this.#clock.sleep(ELECTION_RETRY_MS, this.#closing.signal).catch(() => {});
     }
   }
 
   close(): void {
-    this.#closed = true;
-    for (const { channel } of this.#channels.values()) channel.close();
-    this.#channels.clear();
+    this.#closing.abort();
+    for (const { channel } of this.#open.values()) channel.close();
+    this.#open.clear();
+  }
+
+  #timeoutMs(kind: EtcdCallKind): number {
+    if (kind === "read") return this.#options.readTimeoutMs ?? READ_TIMEOUT_MS;
+    return this.#options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
   }
 }
 
@@ -103,14 +158,19 @@ const STORE_CODES: ReadonlySet<string> = new Set<StoreErrorCode>([
   "UNIMPLEMENTED",
   "UNAUTHENTICATED",
   "PERMISSION_DENIED",
-  "CANCELLED",
 ]);
 
-/** What the transport threw, as the store's error; a deadline that has passed leaves the outcome as open as a lost connection. */
+/**
+ * What the transport threw, as the store's error. A deadline that has passed and a stream that was reset leave the outcome
+ * as open as a lost connection; a member that has too much to do says RESOURCE_EXHAUSTED as a full one does.
+ */
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   if (!(error instanceof RpcError)) return new StoreError("UNKNOWN", String(error), { cause: error });
-  if (error.code === "DEADLINE_EXCEEDED") return new StoreError("UNAVAILABLE", error.message, { cause: error });
+  const lost = LOST_CODES.has(error.code) || error.message.includes("etcdserver: too many requests");
+  if (lost) return new StoreError("UNAVAILABLE", error.message, { cause: error });
   const code = STORE_CODES.has(error.code) ? (error.code as StoreErrorCode) : "UNKNOWN";
   return new StoreError(code, error.message, { cause: error });
 }
+
+const LOST_CODES: ReadonlySet<string> = new Set(["DEADLINE_EXCEEDED", "INTERNAL", "CANCELLED"]);

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
-import { EtcdEndpoints, type EtcdEndpointsOptions } from "./etcd-endpoints.ts";
+import type { CallOptions } from "../transport/grpc-client.ts";
+import { type EtcdCallKind, type EtcdEndpoint, EtcdEndpoints, type EtcdEndpointsOptions } from "./etcd-endpoints.ts";
 import { EtcdKeepAlive } from "./etcd-keep-alive.ts";
 import { rangeMessage, rangeResultOf, txnMessage, txnResultOf } from "./etcd-messages.ts";
 import { EtcdWatch } from "./etcd-watch.ts";
@@ -18,8 +19,9 @@ import type {
 export type EtcdStoreOptions = EtcdEndpointsOptions;
 
 /**
- * A store behind etcd's v3 gRPC API: ours or etcd itself. Calls go to one endpoint and move on when it fails; watches
- * open their stream again by themselves. Reads are repeated on another endpoint, writes only when they were not sent.
+ * A store behind etcd's v3 gRPC API: ours or etcd itself, of one member or more. Calls go to one endpoint and move on when
+ * it fails, does not answer in time, or knows no leader; watches open their stream again where it broke off. Reads are
+ * repeated on another endpoint, writes only when they were not done.
  */
 export class EtcdStore implements Store {
   readonly #endpoints: EtcdEndpoints;
@@ -28,38 +30,47 @@ export class EtcdStore implements Store {
   readonly #log: Log;
   readonly #watches = new Set<StoreWatch>();
   #knownCompactRevision = 0;
-  #warned = false;
+  /** Versions that were seen; a cluster may have several while it is upgraded. */
+  readonly #versions = new Map<string, string>();
 
   constructor(components: { clock: Clock; log: Log }, options: EtcdStoreOptions) {
     this.#clock = components.clock;
     this.#log = components.log;
-    this.#endpoints = new EtcdEndpoints(options);
-    this.#keepAlive = new EtcdKeepAlive(this.#endpoints);
+    this.#endpoints = new EtcdEndpoints(components, options);
+    this.#keepAlive = new EtcdKeepAlive({ endpoints: this.#endpoints, clock: components.clock });
   }
 
-  range(request: RangeRequest): Promise<RangeResult> {
-    return this.#endpoints.call(async ({ kv }) => rangeResultOf(await kv.range(rangeMessage(request))), READ);
+  async range(request: RangeRequest): Promise<RangeResult> {
+    const message = rangeMessage(request);
+    return await this.#call("read", async ({ kv }, options) => rangeResultOf(await kv.range(message, options)));
   }
 
-  txn(request: TxnRequest): Promise<TxnResult> {
-    return this.#endpoints.call(async ({ kv }) => txnResultOf(await kv.txn(txnMessage(request))), WRITE);
+  async txn(request: TxnRequest): Promise<TxnResult> {
+    const message = txnMessage(request);
+    const kind = isReadOnly(request) ? "read" : "write";
+    return await this.#call(kind, async ({ kv }, options) => txnResultOf(await kv.txn(message, options)));
   }
 
   async compact(revision: number): Promise<void> {
-    await this.#endpoints.call(({ kv }) => kv.compact({ revision: BigInt(revision), physical: false }), WRITE);
+    const message = { revision: BigInt(revision), physical: false };
+    await this.#call("write", ({ kv }, options) => kv.compact(message, options));
     this.#knownCompactRevision = Math.max(this.#knownCompactRevision, revision);
   }
 
   watch(request: WatchRequest): StoreWatch {
     const components = { endpoints: this.#endpoints, clock: this.#clock, log: this.#log };
-    const watch: StoreWatch = new EtcdWatch(components, { request, ended: () => this.#watches.delete(watch) });
+    const watch: StoreWatch = new EtcdWatch(components, {
+      request,
+      isProgressTrusted: () => this.#versions.size > 0 && [...this.#versions.values()].every(isProgressTrusted),
+      ended: () => this.#watches.delete(watch),
+    });
     this.#watches.add(watch);
     return watch;
   }
 
   async leaseGrant(request: { ttlSeconds: number; id?: bigint }): Promise<{ id: bigint; ttlSeconds: number }> {
     const message = { TTL: BigInt(Math.ceil(request.ttlSeconds)), ID: request.id ?? 0n };
-    const answer = await this.#endpoints.call(({ lease }) => lease.leaseGrant(message), WRITE);
+    const answer = await this.#call("write", ({ lease }, options) => lease.leaseGrant(message, options));
     return { id: answer.ID, ttlSeconds: Number(answer.TTL) };
   }
 
@@ -68,16 +79,12 @@ export class EtcdStore implements Store {
   }
 
   async leaseRevoke(id: bigint): Promise<void> {
-    await this.#endpoints.call(({ lease }) => lease.leaseRevoke({ ID: id }), WRITE);
+    await this.#call("write", ({ lease }, options) => lease.leaseRevoke({ ID: id }, options));
   }
 
   /** The API does not tell the compact revision: it is the last one that this client has asked for, or 0. */
   async status(): Promise<StoreStatus> {
-    const status = await this.#endpoints.call(({ maintenance }) => maintenance.status({}), READ);
-    if (!this.#warned && !isProgressTrusted(status.version)) {
-      this.#warned = true;
-      this.#log.warn("Progress of this etcd may overtake events: upgrade it", { version: status.version });
-    }
+    const status = await this.#call("read", ({ maintenance }, options) => maintenance.status({}, options));
     return {
       version: status.version,
       revision: Number(status.header?.revision ?? 0n),
@@ -92,10 +99,35 @@ export class EtcdStore implements Store {
     this.#keepAlive.close();
     this.#endpoints.close();
   }
+
+  async #call<T>(kind: EtcdCallKind, work: (endpoint: EtcdEndpoint, options: CallOptions) => Promise<T>): Promise<T> {
+    return await this.#endpoints.call(kind, async (endpoint, options) => {
+      const answer = await work(endpoint, options);
+      if (!this.#versions.has(endpoint.address)) void this.#learnVersion(endpoint, options);
+      return answer;
+    });
+  }
+
+  /** Once for each endpoint, on the side: the calls need not wait for it. */
+  async #learnVersion(endpoint: EtcdEndpoint, options: CallOptions): Promise<void> {
+    const { address } = endpoint;
+    this.#versions.set(address, UNKNOWN_VERSION);
+    try {
+      const { version } = await endpoint.maintenance.status({}, options);
+      this.#versions.set(address, version);
+      if (isProgressTrusted(version)) return;
+      this.#log.warn("progress of this etcd may overtake events: upgrade it", { endpoint: address, version });
+    } catch {
+      this.#versions.delete(address);
+    }
+  }
 }
 
-const READ = { repeatable: true };
-const WRITE = { repeatable: false };
+const UNKNOWN_VERSION = "0";
+
+function isReadOnly({ success, failure = [] }: TxnRequest): boolean {
+  return [...success, ...failure].every((op) => op.type === "range" || (op.type === "txn" && isReadOnly(op)));
+}
 
 /** First versions of etcd whose progress never overtakes events (https://github.com/etcd-io/etcd/issues/15220). */
 const TRUSTED_FROM: readonly (readonly [number, number, number])[] = [

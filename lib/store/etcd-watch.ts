@@ -1,14 +1,16 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { WatchRequest as WatchMessage, WatchResponse } from "../gen/etcd/etcdserverpb/rpc.ts";
 import type { DuplexCall } from "../transport/grpc-client.ts";
-import { type EtcdEndpoints, storeErrorOf } from "./etcd-endpoints.ts";
-import { eventOf, revisionOf, watchMessage } from "./etcd-messages.ts";
-import type { StoreEvent, StoreWatch, StoreWatchBatch, WatchRequest } from "./store.ts";
+import { type EtcdEndpoint, type EtcdEndpoints, REQUIRE_LEADER, storeErrorOf } from "./etcd-endpoints.ts";
+import { eventOf, rangeMessage, revisionOf, watchMessage } from "./etcd-messages.ts";
+import { StoreError, type StoreEvent, type StoreWatch, type StoreWatchBatch, type WatchRequest } from "./store.ts";
 
 const DEFAULT_BUFFER_LIMIT = 100_000;
 const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 1_000;
+/** An endpoint that has not confirmed the watch by then is taken for dead. */
+const CREATED_MS = 5_000;
 /** Any number but 0, which would leave the choice to the server: the stream holds this watch alone. */
 const WATCH_ID = 1n;
 
@@ -27,8 +29,10 @@ export class EtcdWatch implements StoreWatch, AsyncIterator<StoreWatchBatch, und
   readonly #log: Log;
   readonly #request: WatchRequest;
   readonly #ended: () => void;
+  readonly #isProgressTrusted: () => boolean;
   readonly #stopped = new AbortController();
   #call: Call | undefined;
+  #createdTimer: Timer | undefined;
   #buffer: StoreWatchBatch[] = [];
   #bufferedEvents = 0;
   #reader: ((next: Next) => void) | undefined;
@@ -40,13 +44,14 @@ export class EtcdWatch implements StoreWatch, AsyncIterator<StoreWatchBatch, und
 
   constructor(
     components: { endpoints: EtcdEndpoints; clock: Clock; log: Log },
-    options: { request: WatchRequest; ended: () => void },
+    options: { request: WatchRequest; isProgressTrusted: () => boolean; ended: () => void },
   ) {
     this.#endpoints = components.endpoints;
     this.#clock = components.clock;
     this.#log = components.log;
     this.#request = options.request;
     this.#ended = options.ended;
+    this.#isProgressTrusted = options.isProgressTrusted;
     this.#nextRevision = options.request.startRevision ?? 0;
     void this.#run();
   }
@@ -84,29 +89,41 @@ export class EtcdWatch implements StoreWatch, AsyncIterator<StoreWatchBatch, und
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#endpoints.closed) {
+      const endpoint = this.#endpoints.current();
+      let reason: unknown = new StoreError("UNAVAILABLE", "the server has ended a watch");
       try {
-        await this.#follow();
+        await this.#follow(endpoint);
       } catch (error) {
-        if (signal.aborted || this.#endpoints.closed) break;
-        this.#log.debug("A watch has lost its stream and opens it again", { reason: storeErrorOf(error).message });
+        reason = error;
+      } finally {
+        this.#createdTimer?.cancel();
       }
-      if (signal.aborted) break;
-      this.#endpoints.rotate();
+      if (signal.aborted || this.#endpoints.closed) break;
+      const failure = storeErrorOf(reason);
+      this.#log.debug("A watch has lost its stream and opens it again", { reason: failure.message });
+      this.#endpoints.leave(endpoint, failure);
       await this.#clock.sleep(this.#retryMs, signal).catch(() => {});
       this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     }
     this.#stop();
   }
 
-  async #follow(): Promise<void> {
-    const call: Call = this.#endpoints.current().watch.watch({ signal: this.#stopped.signal });
+  async #follow(endpoint: EtcdEndpoint): Promise<void> {
+    const { signal } = this.#stopped;
+    // A member that lags would begin at its own "now"; a range is answered at that of all.
+    if (this.#nextRevision === 0) this.#nextRevision = (await currentRevision(endpoint, signal)) + 1;
+    const call: Call = endpoint.watch.watch({ signal, metadata: REQUIRE_LEADER });
     this.#call = call;
+    this.#createdTimer = this.#clock.after(CREATED_MS, () => call.cancel());
     this.#fragments = [];
     const create = watchMessage(this.#request, WATCH_ID, this.#nextRevision);
     void call.write({ requestUnion: { $case: "createRequest", value: create } });
     if (this.#progressWanted) this.#sendProgressRequest();
-    for await (const response of call) this.#take(response);
+    for await (const response of call) {
+      this.#endpoints.answered(endpoint);
+      this.#take(response);
+    }
   }
 
   #take(response: WatchResponse): void {
@@ -114,14 +131,14 @@ export class EtcdWatch implements StoreWatch, AsyncIterator<StoreWatchBatch, und
     if (response.canceled) {
       this.#cancelled(response, revision);
     } else if (response.created) {
+      this.#createdTimer?.cancel();
       this.#retryMs = FIRST_RETRY_MS;
-      if (this.#nextRevision === 0) this.#nextRevision = revision + 1;
       if (!this.#announced) this.#push({ type: "created", revision });
       this.#announced = true;
     } else if (response.events.length > 0) {
       this.#events(response);
     } else {
-      this.#nextRevision = Math.max(this.#nextRevision, revision + 1);
+      if (this.#isProgressTrusted()) this.#nextRevision = Math.max(this.#nextRevision, revision + 1);
       this.#progressWanted = false;
       this.#push({ type: "progress", revision });
     }
@@ -181,4 +198,11 @@ export class EtcdWatch implements StoreWatch, AsyncIterator<StoreWatchBatch, und
     this.#reader?.(DONE);
     this.#reader = undefined;
   }
+}
+
+const PROBE = rangeMessage({ key: Uint8Array.of(0), countOnly: true });
+
+async function currentRevision(endpoint: EtcdEndpoint, signal: AbortSignal): Promise<number> {
+  const options = { signal, timeoutMs: CREATED_MS, metadata: REQUIRE_LEADER };
+  return revisionOf(await endpoint.kv.range(PROBE, options));
 }

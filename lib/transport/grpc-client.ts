@@ -20,6 +20,8 @@ export interface ChannelOptions {
   };
   /** Largest message that is taken, in bytes. Default 16 MiB. */
   readonly maxMessageBytes?: number;
+  /** Pings while calls are open, after so long without them; an unanswered one ends the connection. Default: none. */
+  readonly keepAlive?: { readonly everyMs: number; readonly timeoutMs: number };
 }
 
 export interface CallOptions {
@@ -68,6 +70,10 @@ export class GrpcChannel {
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 2_000,
     };
+    if (options.keepAlive !== undefined) {
+      settings["grpc.keepalive_time_ms"] = options.keepAlive.everyMs;
+      settings["grpc.keepalive_timeout_ms"] = options.keepAlive.timeoutMs;
+    }
     if (options.target.startsWith("unix:")) settings["grpc.default_authority"] = "localhost";
     if (options.tls?.serverName !== undefined) settings["grpc.ssl_target_name_override"] = options.tls.serverName;
     this.#client = new Client(options.target, channelCredentials(options), settings);
