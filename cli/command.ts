@@ -25,17 +25,25 @@ export class UsageError extends Error {
   }
 }
 
-export type FlagValues = Readonly<Record<string, string | boolean | undefined>>;
+export type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-/** Parses flags strictly: an unknown flag, a missing value or a stray word is a UsageError. */
+const SHORT_FLAGS: Readonly<Record<string, string>> = { output: "o", follow: "f" };
+
+/** Parses flags strictly: an unknown flag, a missing value or a stray word is a UsageError. `strings`: may be repeated. */
 export function parseFlags(
   args: readonly string[],
-  flags: Readonly<Record<string, "string" | "boolean">>,
+  flags: Readonly<Record<string, "string" | "boolean" | "strings">>,
   positionals: { min: number; max: number; names: string } = { min: 0, max: 0, names: "" },
 ): { values: FlagValues; words: readonly string[] } {
   const options: ParseArgsOptionsConfig = {};
-  for (const [name, type] of Object.entries(flags))
-    options[name] = name === "output" ? { type, short: "o" } : name === "follow" ? { type, short: "f" } : { type };
+  for (const [name, kind] of Object.entries(flags)) {
+    const short = SHORT_FLAGS[name];
+    options[name] = {
+      type: kind === "boolean" ? "boolean" : "string",
+      multiple: kind === "strings",
+      ...(short === undefined ? {} : { short }),
+    };
+  }
   try {
     const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
     const words = parsed.positionals;
@@ -53,6 +61,14 @@ export function stringFlag(values: FlagValues, name: string): string | undefined
   const value = values[name];
   if (value === "") throw new UsageError(`--${name} must not be empty`);
   return typeof value === "string" ? value : undefined;
+}
+
+/** Every value of a flag that may be repeated. */
+export function stringsFlag(values: FlagValues, name: string): readonly string[] {
+  const value = values[name];
+  if (!Array.isArray(value)) return [];
+  if (value.includes("")) throw new UsageError(`--${name} must not be empty`);
+  return value;
 }
 
 /** An integer in [min, max]; anything else is a UsageError that names the flag. */

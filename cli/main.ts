@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import("./image.ts")).imageCommand,
   convert: async () => (await import("./convert.ts")).convertCommand,
   store: async () => (await import("./store.ts")).storeCommand,
+  pki: async () => (await import("./pki.ts")).pkiCommand,
   run: async () => (await import("./run.ts")).runCommand,
   version: async () => (await import("./version.ts")).versionCommand,
 };

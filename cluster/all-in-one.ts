@@ -17,7 +17,6 @@ import type { SqliteStore } from "../services/store/sqlite-store.ts";
 import { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 import { ContainerNode } from "./container-node.ts";
-import { kubeconfigText } from "./kubeconfig.ts";
 import { LocalNodes } from "./local-nodes.ts";
 import { addressAt } from "./network-plan.ts";
 import { type ClusterStatus, type RoleStatus, StatusServer } from "./status-server.ts";
@@ -144,31 +143,9 @@ export class AllInOne implements Startable {
     const { record, dataDir } = this.#options;
     const serviceAddress =
       record.network === undefined ? [] : [addressAt(record.network.serviceCidr, 1), record.network.nodeAddress];
-    const tls = await this.#pki.identity("api-server", "server", {
-      commonName: "kube-apiserver",
-      dnsNames: [
-        "localhost",
-        hostname(),
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-      ],
-      ipAddresses: ["127.0.0.1", "::1", ...serviceAddress],
-      usages: ["server"],
-    });
-    const kubelet = await this.#pki.identity("api-server-kubelet-client", "client", {
-      commonName: "kube-apiserver-kubelet-client",
-      organizations: [MASTERS],
-      usages: ["client"],
-    });
-    const admin = await this.#pki.identity("admin", "client", {
-      commonName: "kubernetes-admin",
-      organizations: [MASTERS],
-      usages: ["client"],
-    });
-    const serverCaPem = await this.#pki.authorityPem("server");
-    const kubeconfig = kubeconfigText(`keelson-${record.id}`, this.#apiAddress(), serverCaPem, admin);
+    const tls = await this.#pki.certificate("api-server", "server", serviceAddress);
+    const kubelet = await this.#pki.certificate("api-server", "kubelet-client");
+    const kubeconfig = await this.#pki.kubeconfig(`keelson-${record.id}`, this.#apiAddress());
     writeFileSync(path.join(dataDir, "kubeconfig"), kubeconfig, { mode: 0o600 });
     const keys = await this.#pki.serviceAccountKeys();
     return {
@@ -182,7 +159,7 @@ export class AllInOne implements Startable {
   async #startNodes(node: ContainerNode | undefined): Promise<void> {
     const { dataDir, record } = this.#options;
     mkdirSync(path.join(dataDir, "nodes"), { recursive: true, mode: 0o700 });
-    const clientFor = (name: string) => this.#clientFor(`system:node:${name}`);
+    const clientFor = (name: string) => this.#clientFor(`system:node:${name}`, MASTERS);
     this.#nodes = new LocalNodes(
       { ...this.#components, pki: this.#pki, clientFor },
       { folder: path.join(dataDir, "nodes"), record, containers: node },
@@ -191,15 +168,15 @@ export class AllInOne implements Startable {
     this.#components.progress(record.nodes === 1 ? "node agent" : `${record.nodes} node agents`);
   }
 
-  /** Until RBAC has rules of its own every role of this process is trusted as a whole. */
-  #clientFor(user: string) {
+  /** The API as this user: every role has the rights of its own name, as it would in a process of its own. */
+  #clientFor(user: string, ...groups: string[]) {
     const api = this.#api;
     if (api === undefined) throw new Error("the api-server has not been started");
-    return api.clientFor({ user, groups: [MASTERS] });
+    return api.clientFor({ user, groups });
   }
 
   async #untilReady(): Promise<void> {
-    const api = this.#clientFor("system:keelson");
+    const api = this.#clientFor("system:keelson", MASTERS);
     const { clock } = this.#components;
     for (;;) {
       const [nodes, accounts] = await Promise.all([
@@ -232,7 +209,7 @@ export class AllInOne implements Startable {
     const roles: RoleStatus[] = [
       await role("store", this.#store !== undefined, () => this.#store?.status()),
       await role("api-server", this.#api !== undefined, () =>
-        this.#clientFor("system:keelson").list(resources.namespaces, { limit: 1 }),
+        this.#clientFor("system:keelson", MASTERS).list(resources.namespaces, { limit: 1 }),
       ),
       { ...(await role("scheduler", this.#scheduler !== undefined)), leader: this.#scheduler?.leading ?? false },
       {

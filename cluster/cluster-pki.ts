@@ -1,104 +1,164 @@
-import { X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
 import type { Random } from "../lib/core/random.ts";
-import type { Authority, CertificateRequest, KeyPair } from "../lib/pki/authority.ts";
+import type { CertificateRequest, KeyPair } from "../lib/pki/authority.ts";
+import type { AuthorityName, CertificateName } from "../lib/process/identity-folder.ts";
+import { kubeconfigText } from "./kubeconfig.ts";
+import { Authorities, type ServiceAccountKeys } from "./pki/authorities.ts";
+import { adoptEarlierLayout } from "./pki/earlier-layout.ts";
+import { type IdentityName, identityPlan } from "./pki/identity-plan.ts";
+import { KeyFiles } from "./pki/key-files.ts";
 
-/** Authorities are separate by purpose, so that a node's serving certificate never passes for a client's. */
-export type AuthorityName = "client" | "server" | "kubelet";
-
-export interface ServiceAccountKeys {
-  readonly privateKeyPem: string;
-  readonly publicKeyPem: string;
+export interface ClusterPkiComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told each file that was written. */
+  readonly wrote?: (file: string) => void;
 }
 
 const LEAF_VALIDITY_DAYS = 365;
-/** A certificate is made anew at start when less than this share of its life is left. */
+/** A certificate is made anew when less than this share of its life is left. */
 const RENEW_BELOW = 0.3;
 
-/** The cluster's authorities and identities as files: made when first asked for, read from then on. */
+/**
+ * The cluster's authorities (`authorities/`) and, signed by them, one folder for each identity (`identities/NAME/`, see
+ * lib/process/identity-folder.ts). What lacks is made when it is asked for, what nears its end is made anew, the rest stays.
+ */
 export class ClusterPki {
+  readonly #authorities: Authorities;
   readonly #folder: string;
   readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #wrote: (file: string) => void;
 
-  constructor(components: { clock: Clock; random: Random }, folder: string) {
+  constructor(components: ClusterPkiComponents, folder: string) {
     this.#folder = folder;
     this.#clock = components.clock;
-    this.#random = components.random;
+    this.#wrote = components.wrote ?? (() => {});
+    adoptEarlierLayout(folder);
+    this.#authorities = new Authorities({ ...components, wrote: this.#wrote }, path.join(folder, "authorities"));
   }
 
-  async authorityPem(name: AuthorityName): Promise<string> {
-    const file = path.join(this.#folder, `${name}-ca.crt`);
-    if (!existsSync(file)) await this.#authority(name);
-    return readFileSync(file, "utf8");
-  }
-
-  /** The identity `name`, signed by `authority`; made anew when its names changed or its life nears the end. */
-  async identity(
-    name: string,
-    authority: AuthorityName,
-    request: Omit<CertificateRequest, "validityDays">,
-  ): Promise<KeyPair> {
-    const present = this.#read(name);
-    if (present !== undefined && this.#stillGood(present, request)) return present;
-    const signer = await this.#authority(authority);
-    const pair = await signer.issue({ ...request, validityDays: LEAF_VALIDITY_DAYS });
-    this.#write(name, pair);
-    return pair;
+  authorityPem(name: AuthorityName): Promise<string> {
+    return this.#authorities.certPem(name);
   }
 
   /** The key pair that signs service-account tokens. */
-  async serviceAccountKeys(): Promise<ServiceAccountKeys> {
-    const privateFile = path.join(this.#folder, "service-account.key");
-    const publicFile = path.join(this.#folder, "service-account.pub");
-    if (existsSync(privateFile) && existsSync(publicFile)) {
-      return { privateKeyPem: readFileSync(privateFile, "utf8"), publicKeyPem: readFileSync(publicFile, "utf8") };
+  serviceAccountKeys(): Promise<ServiceAccountKeys> {
+    return this.#authorities.serviceAccountKeys();
+  }
+
+  /** Makes the identity's folder whole and resolves to its path. `hosts`: names and addresses that it serves at besides its own. */
+  async identityFolder(identity: IdentityName, hosts: readonly string[] = []): Promise<string> {
+    const plan = identityPlan(identity);
+    const files = this.#filesOf(identity);
+    for (const name of plan.trusts) files.write(`${name}-ca.crt`, await this.#authorities.certPem(name));
+    for (const name of plan.signsAs ?? []) files.write(`${name}-ca.key`, await this.#authorities.keyPem(name));
+    for (const name of Object.keys(plan.certificates)) {
+      await this.certificate(identity, name as CertificateName, hosts);
     }
-    const { generateSigningKey } = await import("../lib/pki/authority.ts");
-    const keys = await generateSigningKey();
-    this.#writeFile(publicFile, keys.publicKeyPem, 0o644);
-    this.#writeFile(privateFile, keys.privateKeyPem, 0o600);
-    return keys;
+    if (plan.serviceAccountKeys) {
+      const keys = await this.#authorities.serviceAccountKeys();
+      files.write("service-account.pub", keys.publicKeyPem);
+      files.write("service-account.key", keys.privateKeyPem);
+    }
+    if (plan.busAccount) files.write("bus-account.seed", await this.#authorities.busAccountSeed());
+    if (plan.busServer) files.write("accounts.conf", await this.#authorities.busAccountsConf());
+    return files.folder;
   }
 
-  async #authority(name: AuthorityName): Promise<Authority> {
-    // Imported when something must be signed: a restart signs nothing and need not load the library.
-    const { Authority } = await import("../lib/pki/authority.ts");
-    const present = this.#read(`${name}-ca`);
-    if (present !== undefined) return Authority.load(present, this.#clock, this.#random);
-    const authority = await Authority.create(`keelson-${name}-ca`, this.#clock, this.#random);
-    this.#write(`${name}-ca`, authority);
-    return authority;
+  /** One certificate of an identity. Names that it once had stay with it; remove its files to be rid of them. */
+  async certificate(identity: IdentityName, name: CertificateName, hosts: readonly string[] = []): Promise<KeyPair> {
+    const plan = identityPlan(identity).certificates[name];
+    if (plan === undefined) throw new Error(`${identity} has no certificate called ${name}`);
+    const { authority, ...base } = plan;
+    const files = this.#filesOf(identity);
+    const present = readCertificate(files.pair(name));
+    const request = plan.usages.includes("server")
+      ? withHosts(base, [...hosts, ...hostsOf(present?.certificate)])
+      : base;
+    if (present !== undefined && this.#isGood(present.certificate, request)) {
+      const signer = new X509Certificate(await this.#authorities.certPem(authority));
+      if (present.certificate.verify(signer.publicKey)) return present.pair;
+    }
+    const signer = await this.#authorities.signer(authority);
+    const pair = await signer.issue({ ...request, validityDays: LEAF_VALIDITY_DAYS });
+    files.writePair(name, pair);
+    return pair;
   }
 
-  #stillGood(pair: KeyPair, request: Omit<CertificateRequest, "validityDays">): boolean {
-    const certificate = new X509Certificate(pair.certPem);
+  /** The text of the administrator's kubeconfig, which holds the certificate itself. */
+  async kubeconfig(name: string, server: string): Promise<string> {
+    const user = await this.certificate("admin", "client");
+    return kubeconfigText(name, server, await this.authorityPem("server"), user);
+  }
+
+  /**
+   * Writes `kubeconfig` into the administrator's folder. Without `server` it points where it pointed before, at first to
+   * `firstServer`.
+   */
+  async writeKubeconfig(name: string, server: string | undefined, firstServer: string): Promise<void> {
+    const files = this.#filesOf("admin");
+    const before = serverIn(files.text("kubeconfig"));
+    files.write("kubeconfig", await this.kubeconfig(name, server ?? before ?? firstServer));
+  }
+
+  #filesOf(identity: IdentityName): KeyFiles {
+    return new KeyFiles(path.join(this.#folder, "identities", identity), this.#wrote);
+  }
+
+  #isGood(certificate: X509Certificate, request: Omit<CertificateRequest, "validityDays">): boolean {
     const endsMs = certificate.validToDate.getTime();
     const lifeMs = endsMs - certificate.validFromDate.getTime();
     if (endsMs - this.#clock.nowMs() < lifeMs * RENEW_BELOW) return false;
-    const dnsNames = (request.dnsNames ?? []).every((name) => certificate.checkHost(name) !== undefined);
-    return dnsNames && (request.ipAddresses ?? []).every((address) => certificate.checkIP(address) !== undefined);
+    const subject = [...(request.organizations ?? []).map((one) => `O=${one}`), `CN=${request.commonName}`];
+    if (certificate.subject !== subject.join("\n")) return false;
+    const wanted = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])];
+    const had = new Set(hostsOf(certificate).map(canonical));
+    return wanted.every((host) => had.has(canonical(host)));
   }
+}
 
-  #read(name: string): KeyPair | undefined {
-    const certFile = path.join(this.#folder, `${name}.crt`);
-    const keyFile = path.join(this.#folder, `${name}.key`);
-    if (!existsSync(certFile) || !existsSync(keyFile)) return undefined;
-    return { certPem: readFileSync(certFile, "utf8"), keyPem: readFileSync(keyFile, "utf8") };
+/** Undefined as well when the files are damaged or do not belong together: they are then made anew. */
+function readCertificate(pair: KeyPair | undefined): { certificate: X509Certificate; pair: KeyPair } | undefined {
+  if (pair === undefined) return undefined;
+  try {
+    const certificate = new X509Certificate(pair.certPem);
+    return certificate.checkPrivateKey(createPrivateKey(pair.keyPem)) ? { certificate, pair } : undefined;
+  } catch {
+    return undefined;
   }
+}
 
-  /** The key first: a certificate without its key would look present after a crash in between. */
-  #write(name: string, pair: KeyPair): void {
-    this.#writeFile(path.join(this.#folder, `${name}.key`), pair.keyPem, 0o600);
-    this.#writeFile(path.join(this.#folder, `${name}.crt`), pair.certPem, 0o644);
+function serverIn(kubeconfig: string | undefined): string | undefined {
+  try {
+    return JSON.parse(kubeconfig ?? "{}").clusters?.[0]?.cluster?.server;
+  } catch {
+    return undefined;
   }
+}
 
-  #writeFile(file: string, text: string, mode: number): void {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const draft = `${file}.new`;
-    writeFileSync(draft, text, { mode, flush: true });
-    renameSync(draft, file);
-  }
+function withHosts<R extends { dnsNames?: readonly string[]; ipAddresses?: readonly string[] }>(
+  request: R,
+  hosts: readonly string[],
+): R {
+  const known = new Set([...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])].map(canonical));
+  const more = [...new Set(hosts.map(canonical))].filter((host) => !known.has(host));
+  return {
+    ...request,
+    dnsNames: [...(request.dnsNames ?? []), ...more.filter((host) => isIP(host) === 0)],
+    ipAddresses: [...(request.ipAddresses ?? []), ...more.filter((host) => isIP(host) !== 0)],
+  };
+}
+
+/** Names and addresses that the certificate is good for. */
+function hostsOf(certificate: X509Certificate | undefined): string[] {
+  const names = certificate?.subjectAltName?.split(", ") ?? [];
+  return names.map((name) => name.replace(/^(DNS|IP Address):/, ""));
+}
+
+/** One spelling for each name and address; IPv6 has many. */
+function canonical(host: string): string {
+  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
 }

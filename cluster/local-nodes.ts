@@ -141,13 +141,7 @@ export class LocalNodes implements Startable {
     const { machine, ...options } = own;
     // Simulated nodes share one address, so they can share one certificate.
     const identity = options.simulated ? "simulated-nodes" : name;
-    const serving = await pki.identity(`${identity}-kubelet`, "kubelet", {
-      commonName: `system:node:${identity}`,
-      organizations: ["system:nodes"],
-      dnsNames: [identity],
-      ipAddresses: [options.nodeIp],
-      usages: ["server"],
-    });
+    const serving = await pki.certificate(`node-${identity}`, "server", [options.nodeIp]);
     const clientCaPem = await pki.authorityPem("client");
     return new NodeAgent(
       { api: clientFor(name), runtime, machine, clock, random, log: log.child({ node: name }) },

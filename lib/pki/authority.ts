@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createPublicKey, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
@@ -48,9 +48,9 @@ export class Authority {
     this.#random = random;
   }
 
-  /** A new self-signed authority, valid for ten years. */
-  static async create(commonName: string, clock: Clock, random: Random): Promise<Authority> {
-    const keys = await generateKeys();
+  /** A new self-signed authority, valid for ten years; with `keyPem`, around a key that exists. */
+  static async create(commonName: string, clock: Clock, random: Random, keyPem?: string): Promise<Authority> {
+    const keys = keyPem === undefined ? await generateKeys() : await importKeys(keyPem);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(random),
       name: subjectOf(commonName, []),
@@ -129,6 +129,12 @@ async function importPrivateKey(keyPem: string): Promise<CryptoKey> {
   const [der] = x509.PemConverter.decode(keyPem);
   if (der === undefined) throw new Error("the authority's key is not PEM");
   return webcrypto.subtle.importKey("pkcs8", der, KEY_ALGORITHM, true, ["sign"]);
+}
+
+async function importKeys(keyPem: string): Promise<CryptoKeyPair> {
+  const spki = createPublicKey(keyPem).export({ type: "spki", format: "der" });
+  const publicKey = await webcrypto.subtle.importKey("spki", spki, KEY_ALGORITHM, true, ["verify"]);
+  return { privateKey: await importPrivateKey(keyPem), publicKey };
 }
 
 function subjectOf(commonName: string, organizations: readonly string[]): x509.JsonName {
