@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
-import { ContainerNode } from "../cluster/container-node.ts";
 import { LocalNetwork } from "../cluster/local-network.ts";
 import { silentLog } from "../lib/core/log.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
+import { ContainerNode } from "../node-agent/container-node.ts";
 import { stopProcess } from "./cluster-process.ts";
 import { type Command, parseFlags, stringFlag } from "./command.ts";
 import { DataDir } from "./data-dir.ts";
@@ -43,7 +43,7 @@ export async function stopCluster(dataDir: DataDir, record: ClusterRecord): Prom
   const wasRunning = await stopProcess(dataDir, STOP_LIMIT_MS, (ms) => realClock.sleep(ms));
   if (record.runtime === "containerd") {
     const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
-    await new ContainerNode(parts, dataDir.path, record).stop();
+    await new ContainerNode(parts, { dataDir: dataDir.path, id: record.id }).stop();
     if (record.network !== undefined) await new LocalNetwork(runCommand).remove(record.network);
   }
   return wasRunning;

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
-import { ContainerNode } from "../cluster/container-node.ts";
 import { silentLog } from "../lib/core/log.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
+import { ContainerNode } from "../node-agent/container-node.ts";
 import { runningPid } from "./cluster-process.ts";
 import { type Command, type CommandIo, parseFlags, refusing, stringFlag, UsageError } from "./command.ts";
 import { DataDir } from "./data-dir.ts";
@@ -67,8 +67,7 @@ function runningNode(dataDir: DataDir): ContainerNode | undefined {
   if (record.runtime === "simulated") return undefined;
   return new ContainerNode(
     { clock: realClock, random: realRandom, log: silentLog, run: runCommand },
-    dataDir.path,
-    record,
+    { dataDir: dataDir.path, id: record.id },
   );
 }
 

@@ -9,6 +9,7 @@ import { kindDescriptors } from "../lib/gen/k8s/descriptors.ts";
 import * as resources from "../lib/gen/k8s/resources.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { loadRegistry, type Registry } from "../lib/resource/registry.ts";
+import { ContainerNode } from "../node-agent/container-node.ts";
 import { ApiServer } from "../services/api-server/api-server.ts";
 import { ControllerManager } from "../services/controller-manager/controller-manager.ts";
 import { Scheduler } from "../services/scheduler/scheduler.ts";
@@ -16,7 +17,6 @@ import { openStore } from "../services/store/open-store.ts";
 import type { SqliteStore } from "../services/store/sqlite-store.ts";
 import { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
-import { ContainerNode } from "./container-node.ts";
 import { LocalNodes } from "./local-nodes.ts";
 import { addressAt } from "./network-plan.ts";
 import { type ClusterStatus, type RoleStatus, StatusServer } from "./status-server.ts";
@@ -92,7 +92,7 @@ export class AllInOne implements Startable {
   async #startContainers(): Promise<ContainerNode | undefined> {
     const { record, dataDir } = this.#options;
     if (record.runtime !== "containerd" || record.network === undefined) return undefined;
-    const node = new ContainerNode({ ...this.#components, run: runCommand }, dataDir, record);
+    const node = new ContainerNode({ ...this.#components, run: runCommand }, { dataDir, id: record.id });
     await node.start(record.network.nodePodCidr);
     return node;
   }

@@ -6,6 +6,7 @@ import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
 import { NodeAgent } from "../node-agent/agent.ts";
+import type { ContainerNode } from "../node-agent/container-node.ts";
 import { readMachine, simulatedMachine } from "../node-agent/node/machine.ts";
 import { CriRuntime } from "../node-agent/runtime/cri/cri-runtime.ts";
 import type { Runtime } from "../node-agent/runtime/runtime.ts";
@@ -13,7 +14,6 @@ import { SimulatedRuntime } from "../node-agent/runtime/simulated/simulated-runt
 import { SimulatedState } from "../node-agent/runtime/simulated/simulated-state.ts";
 import type { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
-import type { ContainerNode } from "./container-node.ts";
 import { addressAt } from "./network-plan.ts";
 import type { RoleStatus } from "./status-server.ts";
 

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ClusterRecord } from "../../cluster/cluster-record.ts";
-import { ContainerNode } from "../../cluster/container-node.ts";
 import type { NetworkPlan } from "../../cluster/network-plan.ts";
 import { silentLog } from "../../lib/core/log.ts";
 import {
@@ -16,6 +15,7 @@ import { runCommand } from "../../lib/process/command.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
+import { ContainerNode } from "../../node-agent/container-node.ts";
 import { PodNetwork } from "../../node-agent/network/pod-network.ts";
 import { findProcesses } from "../../node-agent/runtime/cri/process-identity.ts";
 import { TestMachine } from "./machine.ts";
@@ -36,7 +36,7 @@ export class TestNode {
     this.plan = plan;
     this.#record = { id: plan.id, runtime: "containerd", nodes: 1, apiPort: 0, grpcPort: 0, network: plan };
     const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
-    this.containers = new ContainerNode(parts, this.dataDir, this.#record);
+    this.containers = new ContainerNode(parts, { dataDir: this.dataDir, id: plan.id });
   }
 
   static async start(snapshotter?: "native"): Promise<TestNode> {

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { ContainerNode } from "../../cluster/container-node.ts";
 import { silentLog } from "../../lib/core/log.ts";
 import { runCommand } from "../../lib/process/command.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
+import { ContainerNode } from "../../node-agent/container-node.ts";
 import { findProcesses, signalProcess } from "../../node-agent/runtime/cri/process-identity.ts";
 
 export interface TestContainerd {
@@ -29,10 +29,9 @@ export async function startTestContainerd(podCidr: string): Promise<TestContaine
   const id = `t${realRandom.suffix(6)}`;
   const namespace = `keelson-${id}`;
   const dir = mkdtempSync(path.join(tmpdir(), "keelson-node-"));
-  const record = { id, runtime: "containerd", nodes: 1, apiPort: 0, grpcPort: 0 } as const;
   const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
   const stop = async (): Promise<void> => {
-    await new ContainerNode(parts, dir, record).stop();
+    await new ContainerNode(parts, { dataDir: dir, id }).stop();
     await runCommand(["ip", "netns", "del", namespace]);
     rmSync(dir, { recursive: true, force: true });
   };

@@ -90,6 +90,12 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     packages: ["jose", "prom-client", "yaml", "node:*"],
     why: "a role imports lib, never another role",
   },
+  {
+    folder: /^lib\/role\//,
+    ours: ["lib"],
+    packages: ["prom-client", "node:*"],
+    why: "what the main files of all roles share",
+  },
   { folder: /^node-agent\//, ours: ["lib"], packages: ["node:*"], why: "executes CNI plugins, imports none of them" },
   { folder: /^cni-plugins\//, ours: ["lib/core"], packages: ["node:*"], why: "dependency-free: started for every pod" },
   {
@@ -110,6 +116,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       "services/store",
       "node-agent/main.ts",
       "node-agent/images",
+      "node-agent/container-node.ts",
     ],
     packages: ["fflate", "yaml", "node:*"],
     why: "the command",

@@ -5,15 +5,14 @@ import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { RunCommand } from "../lib/process/command.ts";
 import { GrpcChannel } from "../lib/transport/grpc-client.ts";
-import { buildPauseImage, buildTestImage, PAUSE_IMAGE_NAME } from "../node-agent/images/busybox-image.ts";
-import { ImageLoader, type LoadedImage } from "../node-agent/images/image-loader.ts";
-import { type ByteSource, memorySource } from "../node-agent/images/tar-archive.ts";
-import { installPlugins } from "../node-agent/network/install-plugins.ts";
-import { PodNetwork } from "../node-agent/network/pod-network.ts";
-import { uplinkMtu } from "../node-agent/network/uplink-mtu.ts";
-import { ContainerdInstance, readSnapshotter } from "../node-agent/runtime/cri/containerd-instance.ts";
-import { unmountBelow } from "../node-agent/volumes/unmount-below.ts";
-import type { ClusterRecord } from "./cluster-record.ts";
+import { buildPauseImage, buildTestImage, PAUSE_IMAGE_NAME } from "./images/busybox-image.ts";
+import { ImageLoader, type LoadedImage } from "./images/image-loader.ts";
+import { type ByteSource, memorySource } from "./images/tar-archive.ts";
+import { installPlugins } from "./network/install-plugins.ts";
+import { PodNetwork } from "./network/pod-network.ts";
+import { uplinkMtu } from "./network/uplink-mtu.ts";
+import { ContainerdInstance, readSnapshotter } from "./runtime/cri/containerd-instance.ts";
+import { unmountBelow } from "./volumes/unmount-below.ts";
 
 const SOURCES = path.resolve(import.meta.dirname, "..");
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
@@ -25,6 +24,13 @@ export interface ContainerNodeParts {
   readonly run: RunCommand;
 }
 
+export interface ContainerNodeOptions {
+  /** What stays over reboots; everything in it that is mounted is taken for this node's. */
+  readonly dataDir: string;
+  /** Short, unique on the machine. */
+  readonly id: string;
+}
+
 /** What a node with real containers has around its agent: CNI plugins, a containerd of its own, the sandbox image. */
 export class ContainerNode {
   readonly #parts: ContainerNodeParts;
@@ -34,12 +40,13 @@ export class ContainerNode {
   readonly #containerd: ContainerdInstance;
   #podNetwork: PodNetwork | undefined;
 
-  constructor(parts: ContainerNodeParts, dataDir: string, record: ClusterRecord) {
+  constructor(parts: ContainerNodeParts, options: ContainerNodeOptions) {
+    const { dataDir, id } = options;
     this.#parts = parts;
     this.#dataDir = dataDir;
     this.#folder = path.join(dataDir, "containerd");
     // Short, since sockets are in it, and gone after a reboot together with what it describes.
-    this.#stateDir = path.join("/run/keelson", record.id);
+    this.#stateDir = path.join("/run/keelson", id);
     this.#containerd = new ContainerdInstance(parts, {
       config: {
         rootDir: path.join(this.#folder, "root"),
