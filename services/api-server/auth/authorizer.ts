@@ -1,4 +1,5 @@
 import { forbidden, type StatusError } from "../../../lib/core/status-error.ts";
+import type { FieldSelector } from "../../../lib/resource/selector/field-selector.ts";
 import type { Identity } from "../core/request.ts";
 
 /** What is asked for; the shape that RBAC rules match on. */
@@ -12,6 +13,8 @@ export interface Attributes {
   readonly name: string;
   /** For requests that are not about resources; empty otherwise. */
   readonly path: string;
+  /** What a list, a watch or the deletion of a collection selects by fields; absent for other verbs. */
+  readonly fieldSelector?: FieldSelector;
 }
 
 /** `undefined`: no opinion, the next one decides. */

@@ -9,6 +9,7 @@ import { AdmissionChain } from "../admission/admission.ts";
 import { CachedReads } from "../admission/cached-reads.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { AuthorizerList, basicUserAuthorizer, mastersAuthorizer } from "../auth/authorizer.ts";
+import { roleAuthorizer } from "../auth/role-authorizer.ts";
 import { ServiceAccountTokens, type TokenKeys } from "../auth/service-account-tokens.ts";
 import type { RingLimits } from "../cache/event-ring.ts";
 import { MemoBudget } from "../cache/memo-budget.ts";
@@ -86,7 +87,7 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   );
   const reader = new Reader({ store, cache, tokens: continueTokens });
   const watcher = new Watcher({ cache, reader, clock, random });
-  const authorizers = new AuthorizerList([mastersAuthorizer, basicUserAuthorizer]);
+  const authorizers = new AuthorizerList([mastersAuthorizer, basicUserAuthorizer, roleAuthorizer()]);
   const core = new ResourceCore({ machinery, pipeline, committer, reader, watcher, authorizers, statusCodec, clock });
   const tokens = new ServiceAccountTokens({ reads, clock, random }, options.serviceAccount);
   const parts = { core, kinds, cache, committer, reader, machinery, pipeline, statusCodec, clock, reads, tokens };

@@ -10,7 +10,16 @@ import { copyOf, type KubeObject } from "./kube-object.ts";
 import type { ListRequest, WatchRequest } from "./list-options.ts";
 import type { DeleteOptionsObject, Machinery } from "./machinery.ts";
 import type { ListAnswer, Reader } from "./reader.ts";
-import type { Body, Call, DeleteRequest, PatchBody, RequestVerb, Target, WriteOptions } from "./request.ts";
+import type {
+  Body,
+  Call,
+  DeleteRequest,
+  PatchBody,
+  RequestVerb,
+  SelectorTexts,
+  Target,
+  WriteOptions,
+} from "./request.ts";
 import type { StatusCodec } from "./status-codec.ts";
 import { authorize, namedOf } from "./target-access.ts";
 import type { Watcher, WatchItem } from "./watcher.ts";
@@ -91,12 +100,12 @@ export class ResourceCore {
   }
 
   async list(target: Target, request: ListRequest, call: Call): Promise<ListAnswer> {
-    this.authorize("list", target, call);
+    this.authorize("list", target, call, request.selectors);
     return await this.#parts.reader.list(target, request);
   }
 
   async watch(target: Target, request: WatchRequest, call: Call): Promise<AsyncIterableIterator<readonly WatchItem[]>> {
-    this.authorize("watch", target, call);
+    this.authorize("watch", target, call, request.selectors);
     return await this.#parts.watcher.watch(target, request, call.signal);
   }
 
@@ -152,7 +161,7 @@ export class ResourceCore {
 
   /** Deletes what a list selects; gives what was deleted or waits for its end. */
   async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
-    this.authorize("deletecollection", target, call);
+    this.authorize("deletecollection", target, call, list.selectors);
     // One request never empties all namespaces.
     if (target.kind.definition.namespaced && target.namespace === "")
       throw methodNotSupported(namedOf(target), "delete");
@@ -216,8 +225,8 @@ export class ResourceCore {
     return this.plans.create(target, await pipeline.forCreate(object, target, call, options));
   }
 
-  authorize(verb: RequestVerb, target: Target, call: Call): void {
-    authorize(this.#parts.authorizers, verb, target, call);
+  authorize(verb: RequestVerb, target: Target, call: Call, selectors?: SelectorTexts): void {
+    authorize(this.#parts.authorizers, verb, target, call, selectors);
   }
 
   async #createObject(target: Target, sent: KubeObject, options: WriteOptions, call: Call): Promise<Answer> {

@@ -164,13 +164,14 @@ export class ResourceHandler {
   async #delete(exchange: Exchange, target: Target, verb: "delete" | "deletecollection", call: Call): Promise<void> {
     const { core, answers, clock } = this.#components;
     const accepted = acceptedOf(exchange, target);
-    core.authorize(verb, target, call);
+    const list = listRequestOf(exchange.query);
+    core.authorize(verb, target, call, verb === "delete" ? undefined : list.selectors);
     const bytes = await exchange.body(clock);
     const body = bytes.length === 0 ? undefined : { bytes, encoding: encodingOf(exchange) };
     const request = deleteRequestOf(exchange.query, body, core);
     if (verb === "delete") return await answers.object(exchange, await core.delete(target, request, call), accepted);
-    const list = await core.deleteCollection(target, listRequestOf(exchange.query), request, call);
-    await answers.list(exchange, target.kind, list, accepted);
+    const deleted = await core.deleteCollection(target, list, request, call);
+    await answers.list(exchange, target.kind, deleted, accepted);
   }
 }
 
