@@ -14,6 +14,7 @@ import { InMemoryClient } from "./client/in-memory-client.ts";
 import { bootstrap } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
+import { StoreCompactor, type StoreCompactorOptions } from "./core/store-compactor.ts";
 import { GrpcFace } from "./grpc/grpc-face.ts";
 import { Answers } from "./rest/answers.ts";
 import { Dispatcher, type DispatcherOptions } from "./rest/dispatcher.ts";
@@ -52,6 +53,8 @@ export interface ApiServerOptions {
   readonly ring?: RingLimits;
   /** How many requests are answered at once; default 1200 reads and 600 writes. */
   readonly limits?: DispatcherOptions;
+  /** For a store that does not compact itself; absent: it does. */
+  readonly compaction?: StoreCompactorOptions;
   /** How the kubelets' servers are reached: our client certificate and the authority of theirs. */
   readonly kubelet?: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
 }
@@ -65,6 +68,7 @@ export class ApiServer implements Startable {
   readonly #podLog: PodLog;
   readonly #rest: RestServer;
   readonly #grpc: GrpcFace | undefined;
+  readonly #compactor: StoreCompactor | undefined;
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     const { store, registry, clock, random, log } = components;
@@ -72,6 +76,9 @@ export class ApiServer implements Startable {
       serviceAccount: options.serviceAccount,
       ...(options.ring === undefined ? {} : { ring: options.ring }),
     });
+    if (options.compaction !== undefined) {
+      this.#compactor = new StoreCompactor({ store, clock, log: log.child({ part: "compactor" }) }, options.compaction);
+    }
     this.#health = new Health({ store, cache: this.#built.cache, clock });
     this.#podLog = new PodLog({ reads: this.#built.reads, log }, options.kubelet);
     const metrics = new ApiMetrics(this.#built.cache);
@@ -108,6 +115,7 @@ export class ApiServer implements Startable {
     this.#health.bootstrapped();
     await this.#rest.start();
     await this.#grpc?.start();
+    await this.#compactor?.start();
   }
 
   /** Says that it is not ready, ends watches cleanly, lets running requests end, and closes. */
@@ -116,6 +124,7 @@ export class ApiServer implements Startable {
     this.#built.watcher.endAll();
     await Promise.all([this.#rest.stop(), this.#grpc?.stop()]);
     this.#podLog.close();
+    await this.#compactor?.stop();
     await this.#built.cache.stop();
   }
 
@@ -127,6 +136,13 @@ export class ApiServer implements Startable {
   /** Where gRPC listens; after `start`; 0 when it is not served. */
   get grpcPort(): number {
     return this.#grpc?.port ?? 0;
+  }
+
+  /** What keeps it from being ready, as `/readyz` names it; empty when nothing does. */
+  async problem(): Promise<string> {
+    const answer = await this.#health.answer("readyz", new URLSearchParams());
+    if (answer === undefined || answer.code === 200) return "";
+    return answer.text.split("\n").find((line) => line.startsWith("[-]")) ?? answer.text;
   }
 
   /** The API as `identity` in this process: same rights, same rules, no bytes in between. */
