@@ -1,10 +1,12 @@
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Startable } from "../../../lib/core/startable.ts";
+import { tooLargeResourceVersion } from "../../../lib/core/status-error.ts";
 import {
   type KeyValue,
   prefixEnd,
   type Store,
+  StoreError,
   type StoreEvent,
   type StoreWatchBatch,
 } from "../../../lib/store/store.ts";
@@ -23,6 +25,10 @@ export interface WatchCacheOptions {
 /** Objects per page of the first list; the loop yields between pages. */
 const PAGE_SIZE = 1000;
 const RETRY_MS = 250;
+/** How long a start waits for a store that is not there yet. */
+const START_WAIT_MS = 60_000;
+/** How long a read waits for the watch to bring what the store is known to have. */
+const FRESH_WAIT_MS = 5_000;
 
 /**
  * Every kind in memory, fed by one watch over the whole key space of the store. One watch gives one revision that is
@@ -74,8 +80,21 @@ export class WatchCache implements Startable {
     return this.#kinds.values();
   }
 
+  /** Waits a while for the store; rejects with the store's error when it stays away. */
   async start(): Promise<void> {
-    await this.#list();
+    const { signal } = this.#abort;
+    const untilMs = this.#clock.monotonicMs() + START_WAIT_MS;
+    for (;;) {
+      try {
+        await this.#list();
+        break;
+      } catch (error) {
+        const away = error instanceof StoreError && error.code === "UNAVAILABLE";
+        if (!away || signal.aborted || this.#clock.monotonicMs() >= untilMs) throw error;
+        this.#log.info("waiting for the store", { reason: error.message });
+        await this.#clock.sleep(RETRY_MS, signal).catch(() => {});
+      }
+    }
     this.#running = this.#follow();
   }
 
@@ -84,7 +103,10 @@ export class WatchCache implements Startable {
     await this.#running;
   }
 
-  /** Waits until the caches hold everything that was durable when this was called; gives their revision. */
+  /**
+   * Waits until the caches hold everything that was durable when this was called; gives their revision. Fails with 504 when
+   * the watch does not bring it in time: nothing old is ever shown for new.
+   */
   async fresh(): Promise<number> {
     // Readers that arrive together share one question; one that arrives later must ask again.
     this.#freshness ??= Promise.resolve().then(async () => {
@@ -93,8 +115,8 @@ export class WatchCache implements Startable {
       return revision;
     });
     const revision = await this.#freshness;
-    await this.reached(revision);
-    return this.#revision;
+    if (await this.reached(revision, FRESH_WAIT_MS)) return this.#revision;
+    throw tooLargeResourceVersion(String(revision), String(this.#revision));
   }
 
   /** Resolves when the caches have reached `revision`, or false after `timeoutMs`. */

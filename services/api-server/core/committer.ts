@@ -1,6 +1,14 @@
 import type { Fence } from "../../../lib/client/api-client.ts";
 import { asStatusError, conflict, forbidden, StatusError, serviceUnavailable } from "../../../lib/core/status-error.ts";
-import { type Compare, type KeyValue, type Store, StoreError, type StoreOp } from "../../../lib/store/store.ts";
+import {
+  type Compare,
+  type KeyValue,
+  type Store,
+  StoreError,
+  type StoreOp,
+  type TxnRequest,
+  type TxnResult,
+} from "../../../lib/store/store.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storeKey } from "../cache/registry-key.ts";
 import type { ExpectedWrite, WatchCache } from "../cache/watch-cache.ts";
@@ -135,7 +143,7 @@ export class Committer {
     );
     try {
       const failure: StoreOp[] = keys.map((key) => ({ type: "range", key: Buffer.from(key) }));
-      const result = await storeCall(() => this.#store.txn({ compare, success: ops, failure }));
+      const result = await storeCall(() => this.#txn({ compare, success: ops, failure }));
       if (!result.succeeded) {
         const kvs = result.responses.map((response) => (response.type === "range" ? response.kvs[0] : undefined));
         return { currents: kvs.map((kv, index) => this.#objectOf(places[index]!, kv)) };
@@ -147,6 +155,17 @@ export class Committer {
       };
     } finally {
       for (const done of forget) done?.();
+    }
+  }
+
+  /** A lease that is gone is the fault of nobody who writes: the next try has a new one. */
+  async #txn(request: TxnRequest): Promise<TxnResult> {
+    try {
+      return await this.#store.txn(request);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "NOT_FOUND") throw error;
+      this.#leases.forgetAll();
+      throw new StoreError("UNAVAILABLE", error.message, { cause: error });
     }
   }
 
@@ -164,7 +183,8 @@ export class Committer {
     const value = plan.kind.stored.encodeStored(object);
     if (current !== undefined && Buffer.compare(value, current.stored) === 0)
       return { op: undefined, write: undefined };
-    const lease = await this.#leases.leaseFor(plan.kind.definition.storage.ttlSeconds);
+    const { ttlSeconds } = plan.kind.definition.storage;
+    const lease = await storeCall(() => this.#leases.leaseFor(ttlSeconds));
     const op: StoreOp = lease === undefined ? { type: "put", key, value } : { type: "put", key, value, lease };
     return { op, write: { stored: value, object } };
   }

@@ -30,4 +30,9 @@ export class LeasePool {
     id.catch(() => this.#current.delete(ttlSeconds));
     return await id;
   }
+
+  /** The store does not know a lease any more: it was restored, or this process slept for longer than the lease lived. */
+  forgetAll(): void {
+    this.#current.clear();
+  }
 }

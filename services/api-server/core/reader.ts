@@ -96,8 +96,9 @@ export class Reader {
     scope: string,
     tooOld: string,
   ): Promise<ListAnswer> {
-    // A kind that has not changed since looks now as it looked then.
-    if (this.#cache.of(selection.kind.stored).lastRevision <= revision) {
+    // A kind that has not changed since looks now as it looked then; caches that lag do not know whether it has.
+    const isKnown = this.#cache.revision >= revision;
+    if (isKnown && this.#cache.of(selection.kind.stored).lastRevision <= revision) {
       return this.#listCached(selection, revision, fromKey, limit, scope);
     }
     return await this.#listStored(selection, revision, fromKey, limit, scope, tooOld);

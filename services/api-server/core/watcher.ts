@@ -56,9 +56,10 @@ export class Watcher {
     const version = parseRevision(request.resourceVersion);
     if (request.resourceVersion === "" || request.bookmarkWhenCurrent) await storeCall(() => this.#cache.fresh());
     if (request.bookmarkWhenCurrent && version > this.#cache.revision) throw neverWas(version, this.#cache.revision);
-    await this.#reader.waitFor(version);
     const cache = this.#cache.of(target.kind.stored);
     const withInitial = request.sendInitialEvents ?? version === 0;
+    // A watch alone can begin in the future: it waits, and sends nothing that the client has left behind (invariant 19).
+    if (withInitial) await this.#reader.waitFor(version);
     const startRevision = withInitial ? this.#cache.revision : version === 0 ? this.#cache.revision : version;
     const position = cache.ring.positionAfter(startRevision);
     if (position === undefined) throw tooOld(startRevision, cache.ring.coveredAfter);
@@ -99,7 +100,7 @@ export class Watcher {
           yield [{ type: "ERROR", error: tooOld(start.revision, cache.ring.coveredAfter) }];
           return;
         }
-        const batch = collect(cache, selection, position);
+        const batch = collect(cache, selection, position, start.revision);
         position = batch.position;
         if (batch.items.length > 0) yield batch.items;
         if (cache.ring.at(position) !== undefined) continue;
@@ -107,7 +108,8 @@ export class Watcher {
         if ((request.allowBookmarks || isAsked) && nowMs >= bookmarkAtMs) {
           bookmarkAtMs = nowMs + BOOKMARK_MS;
           isAsked = false;
-          yield [{ type: "BOOKMARK", revision: this.#cache.revision, initialEventsEnd: false }];
+          const revision = Math.max(start.revision, this.#cache.revision);
+          yield [{ type: "BOOKMARK", revision, initialEventsEnd: false }];
           continue;
         }
         await pulse.wait(request.allowBookmarks ? bookmarkAtMs - nowMs : undefined);
@@ -119,7 +121,12 @@ export class Watcher {
   }
 }
 
-function collect(cache: KindCache, selection: Selection, from: number): { items: WatchItem[]; position: number } {
+function collect(
+  cache: KindCache,
+  selection: Selection,
+  from: number,
+  afterRevision: number,
+): { items: WatchItem[]; position: number } {
   const items: WatchItem[] = [];
   let position = from;
   let lastRevision = 0;
@@ -130,6 +137,7 @@ function collect(cache: KindCache, selection: Selection, from: number): { items:
     if (items.length >= BATCH_SIZE && event.revision !== lastRevision) break;
     lastRevision = event.revision;
     position++;
+    if (event.revision <= afterRevision) continue;
     const item = shown(event, selection);
     if (item !== undefined) items.push(item);
   }

@@ -15,6 +15,7 @@ export interface HealthAnswer {
 }
 
 const STORE_TIMEOUT_MS = 2000;
+const HEALTH_KEY = Buffer.from("/registry/health");
 const ALL = ["healthz", "livez", "readyz"] as const;
 
 /** `/healthz`, `/livez` and `/readyz`, in upstream's words. */
@@ -27,11 +28,18 @@ export class Health {
     const { store, cache, clock } = components;
     this.#checks = [
       { name: "ping", trees: ALL, run: () => undefined },
-      { name: "etcd", trees: ALL, run: () => storeAnswers(store, clock) },
+      {
+        name: "etcd",
+        trees: ALL,
+        run: () => inTime(store.range({ key: HEALTH_KEY, countOnly: true }), clock, "the store does not answer"),
+      },
       {
         name: "informer-sync",
         trees: ["readyz"],
-        run: () => (cache.synced ? undefined : "the watch caches are not filled yet"),
+        run: () =>
+          cache.synced
+            ? inTime(cache.fresh(), clock, "the watch caches lag behind the store")
+            : "the watch caches are not filled yet",
       },
       {
         name: "poststarthook/bootstrap",
@@ -81,17 +89,17 @@ export class Health {
   }
 }
 
-async function storeAnswers(store: Store, clock: Clock): Promise<string | undefined> {
+async function inTime(work: Promise<unknown>, clock: Clock, problem: string): Promise<string | undefined> {
   const late = new AbortController();
   const timeout = clock.sleep(STORE_TIMEOUT_MS, late.signal).then(
-    () => "the store does not answer in time",
+    () => problem,
     () => undefined,
   );
-  const asked = store.range({ key: Buffer.from("/registry/health"), countOnly: true }).then(
+  const done = work.then(
     () => undefined,
-    () => "the store does not answer",
+    () => problem,
   );
-  const problem = await Promise.race([asked, timeout]);
+  const outcome = await Promise.race([done, timeout]);
   late.abort();
-  return problem;
+  return outcome;
 }
