@@ -2,6 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import path from "node:path";
+import {
+  bootId,
+  isRunning,
+  type ProcessIdentity,
+  processIdentity,
+  sessionMembers,
+  signalProcess,
+} from "../lib/process/process-identity.ts";
 import { UsageError } from "./command.ts";
 import type { DataDir } from "./data-dir.ts";
 
@@ -9,29 +17,24 @@ const KEELSON = path.resolve(import.meta.dirname, "..", "bin", "keelson");
 /** Where the child finds the API's listening socket and the pipe that it tells its progress on. */
 const LISTEN_FD = 3;
 const PROGRESS_FD = 4;
+const POLL_MS = 50;
 
-interface ProcessRecord {
-  readonly pid: number;
-  /** Start time in clock ticks since boot, from /proc: tells our process from a later one with the same number. */
-  readonly startTicks: string;
+interface ProcessRecord extends ProcessIdentity {
+  /** Absent in records of earlier releases. */
+  readonly bootId?: string;
 }
+
+const RECORD = "run/process.json";
 
 /** The pid of the cluster's process, when it is the one we started and still runs. */
 export function runningPid(dataDir: DataDir): number | undefined {
-  let record: ProcessRecord;
-  try {
-    record = JSON.parse(readFileSync(dataDir.file("run", "process.json"), "utf8"));
-  } catch {
-    return undefined;
-  }
-  return startTicksOf(record.pid) === record.startTicks ? record.pid : undefined;
+  const record = readProcessRecord(dataDir);
+  return record !== undefined && isRunning(record) ? record.pid : undefined;
 }
 
-function startTicksOf(pid: number): string | undefined {
+function readProcessRecord(dataDir: DataDir): ProcessRecord | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    return JSON.parse(readFileSync(dataDir.file(RECORD), "utf8"));
   } catch {
     return undefined;
   }
@@ -62,33 +65,29 @@ export interface StartedProcess {
   readonly progress: AsyncIterable<string>;
 }
 
-/** Starts the one process of the all-in-one layout, with the listener inherited, where `prefix` (nsenter) says. */
+/**
+ * Starts the cluster's process (all of it, or the supervisor of its processes) in a session of its own, with the listener
+ * inherited, where `prefix` (nsenter) says.
+ */
 export function startProcess(
   dataDir: DataDir,
+  role: "all-in-one" | "split",
   listener: Server,
   prefix: readonly string[],
-  detached: boolean,
 ): StartedProcess {
   const log = openSync(dataDir.logFile, "a", 0o600);
   const command = [...prefix, process.execPath, "--disallow-code-generation-from-strings", KEELSON];
-  const args = [
-    "run",
-    "all-in-one",
-    `--data-dir=${dataDir.path}`,
-    `--listen-fd=${LISTEN_FD}`,
-    `--progress-fd=${PROGRESS_FD}`,
-  ];
+  const args = ["run", role, `--data-dir=${dataDir.path}`, `--listen-fd=${LISTEN_FD}`, `--progress-fd=${PROGRESS_FD}`];
   // Node has no public way to hand on a listening socket by number; libuv's handle carries it.
   const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
   const child = spawn(command[0]!, [...command.slice(1), ...args], {
     cwd: "/",
-    detached,
+    detached: true,
     stdio: ["ignore", log, log, fd, "pipe"],
   });
-  const startTicks = child.pid === undefined ? undefined : startTicksOf(child.pid);
-  if (child.pid === undefined || startTicks === undefined) throw new UsageError(`${command[0]} did not start`);
-  const record: ProcessRecord = { pid: child.pid, startTicks };
-  dataDir.writeAtomically("run/process.json", JSON.stringify(record), 0o600);
+  if (child.pid === undefined) throw new UsageError(`${command[0]} did not start`);
+  const record: ProcessRecord = { ...processIdentity(child.pid), bootId: bootId() };
+  dataDir.writeAtomically(RECORD, JSON.stringify(record), 0o600);
   const pipe = child.stdio[PROGRESS_FD] as NodeJS.ReadableStream;
   return { child, progress: linesOf(pipe) };
 }
@@ -102,20 +101,36 @@ async function* linesOf(stream: NodeJS.ReadableStream): AsyncIterable<string> {
   }
 }
 
-/** SIGTERM, then SIGKILL when the process does not end in time. Resolves when it is gone. */
+/** SIGTERM, then SIGKILL when the process does not end in time; then what it left running. Resolves when all is gone. */
 export async function stopProcess(
   dataDir: DataDir,
   limitMs: number,
   sleep: (ms: number) => Promise<void>,
 ): Promise<boolean> {
-  const pid = runningPid(dataDir);
-  if (pid !== undefined) {
-    process.kill(pid, "SIGTERM");
-    for (let waitedMs = 0; runningPid(dataDir) !== undefined; waitedMs += 50) {
-      if (waitedMs > limitMs) process.kill(pid, "SIGKILL");
-      await sleep(50);
-    }
+  const record = readProcessRecord(dataDir);
+  if (record === undefined) return false;
+  const wasRunning = isRunning(record);
+  signalProcess(record, "SIGTERM");
+  for (let waitedMs = 0; isRunning(record); waitedMs += POLL_MS) {
+    if (waitedMs > limitMs) signalProcess(record, "SIGKILL");
+    await sleep(POLL_MS);
   }
-  rmSync(dataDir.file("run", "process.json"), { force: true });
-  return pid !== undefined;
+  await endLeftovers(dataDir, sleep);
+  rmSync(dataDir.file(RECORD), { force: true });
+  return wasRunning;
+}
+
+/**
+ * Ends at once what a process of the cluster that was killed has started: in the split layout, all of it. They are known by
+ * their session, which no record can miss; containers and containerd have left it and go on.
+ */
+export async function endLeftovers(dataDir: DataDir, sleep: (ms: number) => Promise<void>): Promise<void> {
+  const record = readProcessRecord(dataDir);
+  if (record === undefined || record.bootId !== bootId() || isRunning(record)) return;
+  for (;;) {
+    const left = sessionMembers(record);
+    if (left.length === 0) return;
+    for (const each of left) signalProcess(each, "SIGKILL");
+    await sleep(POLL_MS);
+  }
 }

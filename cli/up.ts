@@ -195,7 +195,7 @@ async function start(
       ? await makeNetwork(flags.dataDir, settled, progress, io)
       : { record: settled, prefix: [] };
   flags.dataDir.writeRecord(record);
-  const started = startProcess(flags.dataDir, listener, prefix, !flags.foreground);
+  const started = startProcess(flags.dataDir, "all-in-one", listener, prefix);
   listener.close();
   const exit = new Promise<number>((resolve) => started.child.on("exit", (code) => resolve(code ?? 1)));
   let ready = false;
@@ -248,7 +248,7 @@ async function makeNetwork(
 /** Until interrupted or until the process ends by itself; then everything is taken away. */
 async function stay(dataDir: DataDir, record: ClusterRecord, exit: Promise<number>): Promise<number> {
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(0));
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve(0));
   });
   const code = await Promise.race([exit, interrupted]);
   await stopCluster(dataDir, record);

@@ -7,7 +7,7 @@ import { runCommand } from "../../lib/process/command.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { ContainerNode } from "../../node-agent/container-node.ts";
-import { findProcesses, signalProcess } from "../../node-agent/runtime/cri/process-identity.ts";
+import { findProcesses, signalProcess } from "../../lib/process/process-identity.ts";
 
 export interface TestContainerd {
   readonly socketPath: string;

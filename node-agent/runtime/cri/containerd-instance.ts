@@ -16,11 +16,17 @@ import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import { RuntimeServiceDefinition } from "../../../lib/gen/runtime/v1/api.ts";
 import { CommandError, commandEnvironment, type RunCommand } from "../../../lib/process/command.ts";
+import {
+  findProcesses,
+  isRunning,
+  type ProcessIdentity,
+  processIdentity,
+  signalProcess,
+} from "../../../lib/process/process-identity.ts";
 import { GrpcChannel } from "../../../lib/transport/grpc-client.ts";
 import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import { type ContainerdConfig, containerdToml, socketPath } from "./containerd-config.ts";
 import { endLeftovers } from "./containerd-leftovers.ts";
-import { findProcesses, isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
 
 export interface ContainerdInstanceParts {
   readonly run: RunCommand;

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CommandError } from "../../../lib/process/command.ts";
+import { findProcesses, isRunning, signalProcess } from "../../../lib/process/process-identity.ts";
 import { unmountBelow } from "../../volumes/unmount-below.ts";
 import type { ContainerdConfig } from "./containerd-config.ts";
 import { socketPath } from "./containerd-config.ts";
 import type { ContainerdInstanceParts } from "./containerd-instance.ts";
-import { findProcesses, isRunning, signalProcess } from "./process-identity.ts";
 
 const SHIM_LIMIT_MS = 10_000;
 const POLL_MS = 10;

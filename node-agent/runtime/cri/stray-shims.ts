@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
-import { findProcesses, type ProcessIdentity, signalProcess } from "./process-identity.ts";
+import { findProcesses, type ProcessIdentity, signalProcess } from "../../../lib/process/process-identity.ts";
 
 const SWEEP_EVERY_MS = 15_000;
 /** Strays come from a maker that died or gave up: that is when they are looked for. */
