@@ -21,6 +21,19 @@ export function servedDescriptors(image: Uint8Array): Uint8Array {
   return toBinary(FileDescriptorSetSchema, set);
 }
 
+/** Finds the file, by its path below `proto/`, that defines a message. Throws for one that no file does. */
+export function filesOfMessages(image: Uint8Array): (message: string) => string {
+  const files = new Map<string, string>();
+  for (const file of fromBinary(FileDescriptorSetSchema, image).file) {
+    for (const message of file.messageType) files.set(`${file.package}.${message.name}`, file.name);
+  }
+  return (message) => {
+    const file = files.get(message);
+    if (file === undefined) throw new Error(`no file defines ${message}`);
+    return file;
+  };
+}
+
 function keepCommentsOnly(file: FileDescriptorProto): void {
   const commented = file.sourceCodeInfo?.location.filter((location) => location.leadingComments !== "") ?? [];
   stripSource(file);

@@ -1,20 +1,23 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { loadRegistry } from "../../lib/resource/registry.ts";
-import { servedDescriptors, wholeDescriptors } from "./descriptor-sets.ts";
+import { filesOfMessages, servedDescriptors, wholeDescriptors } from "./descriptor-sets.ts";
 import { kindFiles } from "./kind-interfaces.ts";
 import { resourceReferences } from "./resource-references.ts";
+import { typedServiceFiles } from "./typed-services.ts";
 
 const run = promisify(execFile);
 
 /** Writes all that `lib/gen` holds into `folder`; `root` is the repository. */
 export async function generateInto(root: string, folder: string): Promise<void> {
-  const buf = (...args: string[]) =>
-    run(process.execPath, [join(root, "node_modules/@bufbuild/buf/bin/buf"), ...args], { cwd: root });
   const image = join(folder, "image.binpb");
-  await Promise.all([buf("generate", "--output", join(folder, "ts-proto")), buf("build", "-o", image)]);
+  await Promise.all([
+    buf(root, "generate", "--output", join(folder, "ts-proto"), ...(await withoutTypedServices(root))),
+    buf(root, "build", "-o", image),
+    mkdir(folder, { recursive: true }),
+  ]);
   await cp(join(folder, "ts-proto/lib/gen"), folder, { recursive: true });
   // Comes along with annotations.proto, which extends its messages; nothing of ours reads it.
   await rm(join(folder, "google/protobuf/descriptor.ts"));
@@ -23,12 +26,45 @@ export async function generateInto(root: string, folder: string): Promise<void> 
   await rm(image);
   const kinds = servedDescriptors(set);
   const registry = loadRegistry(kinds);
-  const files = new Map<string, string | Uint8Array>([
+  await writeAll(folder, [
     ["descriptors.binpb", wholeDescriptors(set)],
     ["k8s/descriptors.ts", embedded(kinds)],
     ["k8s/resources.ts", resourceReferences(registry)],
     ...kindFiles(registry),
   ]);
+}
+
+/** Servers read typed services by their pattern, and roles speak `Resources`: nothing of ours needs code of each. */
+async function withoutTypedServices(root: string): Promise<string[]> {
+  const folders = (await readdir(join(root, "proto/keelson/api"))).filter((name) =>
+    isTypedService(`keelson/api/${name}/`),
+  );
+  return folders.flatMap((name) => ["--exclude-path", `proto/keelson/api/${name}`]);
+}
+
+/** The part of `proto/` that is generated, by path below it: all of `keelson/api` but `Resources`. */
+export function isTypedService(path: string): boolean {
+  return path.startsWith("keelson/api/") && !path.startsWith("keelson/api/v1/");
+}
+
+/** Writes the typed services into `folder`, at their paths below `proto/`. */
+export async function typedServicesInto(root: string, folder: string): Promise<void> {
+  const image = join(folder, "image.binpb");
+  await mkdir(folder, { recursive: true });
+  await buf(root, "build", "-o", image, "--path", "proto/k8s.io");
+  const set = await readFile(image);
+  await rm(image);
+  const registry = loadRegistry(servedDescriptors(set));
+  const pattern = await readFile(join(root, "proto/keelson/kind/v1/kind_service.proto"), "utf8");
+  const fileOf = filesOfMessages(set);
+  await writeAll(folder, typedServiceFiles(registry, pattern, fileOf));
+}
+
+function buf(root: string, ...args: string[]) {
+  return run(process.execPath, [join(root, "node_modules/@bufbuild/buf/bin/buf"), ...args], { cwd: root });
+}
+
+async function writeAll(folder: string, files: readonly (readonly [string, string | Uint8Array])[]): Promise<void> {
   for (const [path, content] of files) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), content);
