@@ -39,6 +39,7 @@ export interface AllInOneOptions {
 
 const COMPACTION_RETENTION_MS = 5 * 60_000;
 const MASTERS = "system:masters";
+const NODES = "system:nodes";
 const READY_POLL_MS = 20;
 
 /** Every role in one process; calls between them go through the same interfaces, in memory. */
@@ -159,7 +160,7 @@ export class AllInOne implements Startable {
   async #startNodes(node: ContainerNode | undefined): Promise<void> {
     const { dataDir, record } = this.#options;
     mkdirSync(path.join(dataDir, "nodes"), { recursive: true, mode: 0o700 });
-    const clientFor = (name: string) => this.#clientFor(`system:node:${name}`, MASTERS);
+    const clientFor = (name: string) => this.#clientFor(`system:node:${name}`, NODES);
     this.#nodes = new LocalNodes(
       { ...this.#components, pki: this.#pki, clientFor },
       { folder: path.join(dataDir, "nodes"), record, containers: node },

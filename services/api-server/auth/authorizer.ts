@@ -17,8 +17,8 @@ export interface Attributes {
   readonly fieldSelector?: FieldSelector;
 }
 
-/** `undefined`: no opinion, the next one decides. */
-export type Verdict = "allow" | "deny" | undefined;
+/** `undefined`: no opinion, the next one decides. `unseen`: none either, but what is in memory may be too old to see a reason. */
+export type Verdict = "allow" | "deny" | "unseen" | undefined;
 
 export interface Authorizer {
   readonly name: string;
@@ -28,22 +28,36 @@ export interface Authorizer {
 /** Asks in order; the first opinion counts, and without one the answer is no. */
 export class AuthorizerList {
   readonly #authorizers: readonly Authorizer[];
+  readonly #refresh: (() => Promise<unknown>) | undefined;
 
-  constructor(authorizers: readonly Authorizer[]) {
+  /** `refresh` brings what authorizers look at up to date; without it what they have counts. */
+  constructor(authorizers: readonly Authorizer[], refresh?: () => Promise<unknown>) {
     this.#authorizers = authorizers;
+    this.#refresh = refresh;
   }
 
-  isAllowed(attributes: Attributes): boolean {
-    for (const authorizer of this.#authorizers) {
-      const verdict = authorizer.authorize(attributes);
-      if (verdict !== undefined) return verdict === "allow";
+  async isAllowed(attributes: Attributes): Promise<boolean> {
+    let verdict = this.#ask(attributes);
+    if (verdict === "unseen" && this.#refresh !== undefined) {
+      await this.#refresh();
+      verdict = this.#ask(attributes);
     }
-    return false;
+    return verdict === "allow";
   }
 
   /** Throws 403 with the text that users know from upstream. */
-  check(attributes: Attributes): void {
-    if (!this.isAllowed(attributes)) throw denial(attributes);
+  async check(attributes: Attributes): Promise<void> {
+    if (!(await this.isAllowed(attributes))) throw denial(attributes);
+  }
+
+  #ask(attributes: Attributes): Verdict {
+    let isUnseen = false;
+    for (const authorizer of this.#authorizers) {
+      const verdict = authorizer.authorize(attributes);
+      if (verdict === "allow" || verdict === "deny") return verdict;
+      isUnseen ||= verdict === "unseen";
+    }
+    return isUnseen ? "unseen" : undefined;
   }
 }
 

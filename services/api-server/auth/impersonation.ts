@@ -19,11 +19,11 @@ interface Wanted {
  * The identity that a request is to be handled as. Each part of it must be allowed to who sends the request; without the
  * headers it is the sender. Source of the rules: k8s.io/docs/reference/access-authn-authz/user-impersonation.
  */
-export function impersonated(
+export async function impersonated(
   sender: Identity,
   rawHeaders: readonly string[],
   authorizers: Pick<AuthorizerList, "check">,
-): Identity {
+): Promise<Identity> {
   const wanted = wantedOf(rawHeaders);
   const { user, uid, groups, extra } = wanted;
   const isAsked = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
@@ -42,12 +42,12 @@ export function impersonated(
       ...{ namespace: more.namespace ?? "", subresource: more.subresource ?? "" },
     });
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user);
-  if (account === null) check("", "users", user);
-  else check("", "serviceaccounts", account[2]!, { namespace: account[1]! });
-  for (const group of groups) check("", "groups", group);
-  if (uid !== undefined) check("authentication.k8s.io", "uids", uid);
+  if (account === null) await check("", "users", user);
+  else await check("", "serviceaccounts", account[2]!, { namespace: account[1]! });
+  for (const group of groups) await check("", "groups", group);
+  if (uid !== undefined) await check("authentication.k8s.io", "uids", uid);
   for (const [key, values] of Object.entries(extra)) {
-    for (const value of values) check("authentication.k8s.io", "userextras", value, { subresource: key });
+    for (const value of values) await check("authentication.k8s.io", "userextras", value, { subresource: key });
   }
   const own = groups.length === 0 && account !== null ? accountGroups(account[1]!) : groups;
   const everybody = user === ANONYMOUS_USER ? UNAUTHENTICATED : AUTHENTICATED;

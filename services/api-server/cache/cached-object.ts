@@ -1,4 +1,5 @@
 import { deepFreeze } from "../../../lib/client/deep-freeze.ts";
+import { fieldText } from "../../../lib/resource/selector/field-selector.ts";
 import type { KubeObject } from "../core/kube-object.ts";
 import type { ServedKind, StoredKind } from "../core/stored-kind.ts";
 import type { MemoBudget } from "./memo-budget.ts";
@@ -27,6 +28,8 @@ export class CachedObject {
   readonly revision: number;
   readonly stored: Uint8Array;
   readonly labels: Readonly<Record<string, string>>;
+  /** The text of the kind's index field; empty where it has none. */
+  readonly indexValue: string;
   readonly #budget: MemoBudget;
   #views: Map<ServedKind, View> | undefined;
 
@@ -43,7 +46,9 @@ export class CachedObject {
     this.stored = version.stored;
     this.#budget = budget;
     if (version.object !== undefined) this.#rememberObject(this.kind.storage, version.object);
-    this.labels = (version.object ?? this.#decode()).metadata?.labels ?? {};
+    const decoded = version.object ?? this.#decode();
+    this.labels = decoded.metadata?.labels ?? {};
+    this.indexValue = at.kind.indexField === undefined ? "" : fieldText(decoded, at.kind.indexField);
   }
 
   get sizeBytes(): number {

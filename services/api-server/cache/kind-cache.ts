@@ -1,4 +1,3 @@
-import { fieldText } from "../../../lib/resource/selector/field-selector.ts";
 import type { StoredKind } from "../core/stored-kind.ts";
 import type { CachedObject } from "./cached-object.ts";
 import { type CacheEvent, EventRing, type RingLimits } from "./event-ring.ts";
@@ -9,6 +8,8 @@ export class KindCache {
   readonly kind: StoredKind;
   readonly #objects = new Map<string, CachedObject>();
   readonly #keys = new OrderedKeys();
+  /** Keys of the objects that have a value in the kind's index field, by that value. */
+  readonly #byIndexValue = new Map<string, Set<string>>();
   readonly #wakers = new Set<() => void>();
   /** Watchers that want objects with one value of the kind's index field, by that value. */
   readonly #indexedWakers = new Map<string, Set<() => void>>();
@@ -65,6 +66,14 @@ export class KindCache {
     }
   }
 
+  /** All objects with this value, which is not empty, in the kind's index field. */
+  *withIndexValue(value: string): IterableIterator<CachedObject> {
+    for (const key of this.#byIndexValue.get(value) ?? []) {
+      const object = this.#objects.get(key);
+      if (object !== undefined) yield object;
+    }
+  }
+
   /** How many objects of a namespace (empty: of all) stand at or after a key. */
   countFrom(namespace: string, fromKey: string): number {
     const sorted = this.#keys.sorted();
@@ -83,6 +92,7 @@ export class KindCache {
     if (before === undefined) return;
     this.#objects.delete(key);
     this.#keys.remove(key);
+    this.#unindex(before);
     this.#lastRevision = revision;
     this.#push({ revision, before, after: before.withRevision(revision), deleted: true });
   }
@@ -94,10 +104,11 @@ export class KindCache {
       listed.add(object.key);
       this.#set(object);
     }
-    for (const key of [...this.#objects.keys()]) {
+    for (const [key, object] of [...this.#objects]) {
       if (listed.has(key)) continue;
       this.#objects.delete(key);
       this.#keys.remove(key);
+      this.#unindex(object);
     }
     this.#ring = new EventRing(revision, this.#limits);
     this.#lastRevision = revision;
@@ -145,10 +156,9 @@ export class KindCache {
     this.#ring.push(event);
     this.#sinceAllWoke.events++;
     this.#sinceAllWoke.sizeBytes += event.after.sizeBytes;
-    const { indexField } = this.kind;
-    if (indexField === undefined || this.#indexedWakers.size === 0) return;
-    this.#touched.add(fieldText(event.after.object(), indexField));
-    if (event.before !== undefined) this.#touched.add(fieldText(event.before.object(), indexField));
+    if (this.kind.indexField === undefined || this.#indexedWakers.size === 0) return;
+    this.#touched.add(event.after.indexValue);
+    if (event.before !== undefined) this.#touched.add(event.before.indexValue);
   }
 
   #set(object: CachedObject): CachedObject | undefined {
@@ -156,6 +166,17 @@ export class KindCache {
     const before = this.#objects.get(key);
     this.#objects.set(key, object);
     if (before === undefined) this.#keys.add(key);
+    if (before?.indexValue === object.indexValue) return before;
+    if (before !== undefined) this.#unindex(before);
+    if (object.indexValue === "") return before;
+    const keys = this.#byIndexValue.get(object.indexValue);
+    if (keys === undefined) this.#byIndexValue.set(object.indexValue, new Set([key]));
+    else keys.add(key);
     return before;
+  }
+
+  #unindex(object: CachedObject): void {
+    const keys = this.#byIndexValue.get(object.indexValue);
+    if (keys?.delete(object.key) === true && keys.size === 0) this.#byIndexValue.delete(object.indexValue);
   }
 }

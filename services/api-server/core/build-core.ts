@@ -9,13 +9,15 @@ import { AdmissionChain } from "../admission/admission.ts";
 import { CachedReads } from "../admission/cached-reads.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { AuthorizerList, basicUserAuthorizer, mastersAuthorizer } from "../auth/authorizer.ts";
+import { nodeAuthorizer } from "../auth/node-authorizer.ts";
+import { NodeView } from "../auth/node-view.ts";
 import { roleAuthorizer } from "../auth/role-authorizer.ts";
 import { ServiceAccountTokens, type TokenKeys } from "../auth/service-account-tokens.ts";
 import type { RingLimits } from "../cache/event-ring.ts";
 import { MemoBudget } from "../cache/memo-budget.ts";
 import { WatchCache } from "../cache/watch-cache.ts";
 import { addSubresources } from "../subresources/subresources.ts";
-import { Committer } from "./committer.ts";
+import { Committer, storeCall } from "./committer.ts";
 import { ContinueTokens } from "./continue-token.ts";
 import { KindTable } from "./kind-table.ts";
 import { LeasePool } from "./lease-pool.ts";
@@ -87,7 +89,11 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   );
   const reader = new Reader({ store, cache, tokens: continueTokens });
   const watcher = new Watcher({ cache, reader, clock, random });
-  const authorizers = new AuthorizerList([mastersAuthorizer, basicUserAuthorizer, roleAuthorizer()]);
+  const nodeView = new NodeView({ cache, kinds });
+  const authorizers = new AuthorizerList(
+    [mastersAuthorizer, nodeAuthorizer(nodeView), roleAuthorizer(), basicUserAuthorizer],
+    () => storeCall(() => cache.fresh()),
+  );
   const core = new ResourceCore({ machinery, pipeline, committer, reader, watcher, authorizers, statusCodec, clock });
   const tokens = new ServiceAccountTokens({ reads, clock, random }, options.serviceAccount);
   const parts = { core, kinds, cache, committer, reader, machinery, pipeline, statusCodec, clock, reads, tokens };

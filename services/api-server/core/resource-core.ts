@@ -87,7 +87,7 @@ export class ResourceCore {
   }
 
   async get(target: Target, resourceVersion: string, call: Call): Promise<Answer> {
-    this.authorize("get", target, call);
+    await this.authorize("get", target, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) return await supported(handler.get, target, "get").call(handler, target, call);
     const cached = await this.#parts.reader.get(target, resourceVersion);
@@ -100,17 +100,17 @@ export class ResourceCore {
   }
 
   async list(target: Target, request: ListRequest, call: Call): Promise<ListAnswer> {
-    this.authorize("list", target, call, request.selectors);
+    await this.authorize("list", target, call, request.selectors);
     return await this.#parts.reader.list(target, request);
   }
 
   async watch(target: Target, request: WatchRequest, call: Call): Promise<AsyncIterableIterator<readonly WatchItem[]>> {
-    this.authorize("watch", target, call, request.selectors);
+    await this.authorize("watch", target, call, request.selectors);
     return await this.#parts.watcher.watch(target, request, call.signal);
   }
 
   async create(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
-    this.authorize("create", target, call);
+    await this.authorize("create", target, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.create, target, "create").call(handler, target, body, options, call);
@@ -126,7 +126,7 @@ export class ResourceCore {
   }
 
   async update(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
-    this.authorize("update", target, call);
+    await this.authorize("update", target, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.update, target, "update").call(handler, target, body, options, call);
@@ -142,7 +142,7 @@ export class ResourceCore {
   }
 
   async patch(target: Target, body: PatchBody, options: WriteOptions, call: Call): Promise<Answer> {
-    this.authorize("patch", target, call);
+    await this.authorize("patch", target, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.patch, target, "patch").call(handler, target, body, options, call);
@@ -151,7 +151,7 @@ export class ResourceCore {
   }
 
   async delete(target: Target, request: DeleteRequest, call: Call): Promise<Answer> {
-    this.authorize("delete", target, call);
+    await this.authorize("delete", target, call);
     if (target.subresource !== "") throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
@@ -161,7 +161,7 @@ export class ResourceCore {
 
   /** Deletes what a list selects; gives what was deleted or waits for its end. */
   async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
-    this.authorize("deletecollection", target, call, list.selectors);
+    await this.authorize("deletecollection", target, call, list.selectors);
     // One request never empties all namespaces.
     if (target.kind.definition.namespaced && target.namespace === "")
       throw methodNotSupported(namedOf(target), "delete");
@@ -213,7 +213,7 @@ export class ResourceCore {
   async #planOf(operation: Operation, call: Call): Promise<WritePlan> {
     const { machinery, pipeline } = this.#parts;
     const { verb, target, options } = operation;
-    this.authorize(verb, target, call);
+    await this.authorize(verb, target, call);
     if (this.#handlerOf(target) !== undefined) throw methodNotSupported(namedOf(target), verb);
     if (verb === "patch") return this.plans.patch(target, operation.body, options, call);
     if (verb === "delete") {
@@ -225,8 +225,9 @@ export class ResourceCore {
     return this.plans.create(target, await pipeline.forCreate(object, target, call, options));
   }
 
-  authorize(verb: RequestVerb, target: Target, call: Call, selectors?: SelectorTexts): void {
-    authorize(this.#parts.authorizers, verb, target, call, selectors);
+  /** Rejects unless the caller may do this. */
+  async authorize(verb: RequestVerb, target: Target, call: Call, selectors?: SelectorTexts): Promise<void> {
+    await authorize(this.#parts.authorizers, verb, target, call, selectors);
   }
 
   async #createObject(target: Target, sent: KubeObject, options: WriteOptions, call: Call): Promise<Answer> {

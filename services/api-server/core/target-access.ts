@@ -9,14 +9,14 @@ export function namedOf(target: Target): { group: string; resource: string } {
   return { group: target.kind.definition.group, resource: target.kind.definition.resource };
 }
 
-/** Throws unless the caller may do this, and then unless the kind can do it. */
-export function authorize(
+/** Rejects unless the caller may do this, and then unless the kind can do it. */
+export async function authorize(
   authorizers: AuthorizerList,
   verb: RequestVerb,
   target: Target,
   call: Call,
   selectors?: SelectorTexts,
-): void {
+): Promise<void> {
   const { definition } = target.kind;
   const { namespace, subresource } = target;
   const { group, resource } = definition;
@@ -24,7 +24,7 @@ export function authorize(
   // Who selects one name asks for one object, as far as rights go.
   const name = target.name || (fieldSelector?.exactValue("metadata.name") ?? "");
   const asked = { identity: call.identity, verb, group, resource, subresource, namespace, name, path: "" };
-  authorizers.check(fieldSelector === undefined ? asked : { ...asked, fieldSelector });
+  await authorizers.check(fieldSelector === undefined ? asked : { ...asked, fieldSelector });
   const verbs = subresource === "" ? definition.verbs : subresourceVerbs(target);
   if (verbs === undefined) throw pageNotFound();
   if (!verbs.includes(verb as Verb)) throw methodNotSupported(namedOf(target), verb);

@@ -36,7 +36,7 @@ export class WritePlans {
           const creates = isApply || target.kind.definition.createOnUpdate;
           if (!creates || target.subresource !== "") throw notFound(namedOf(target), target.name);
           const object = copyOf(wanted(undefined));
-          authorize(authorizers, "create", target, call);
+          await authorize(authorizers, "create", target, call);
           return { type: "put", object: await pipeline.forCreate(object, target, call, options) };
         }
         const object = await pipeline.forUpdate(copyOf(wanted(current)), current, target, call, options, isApply);

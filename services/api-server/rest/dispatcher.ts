@@ -80,7 +80,7 @@ export class Dispatcher {
     const { authenticator, authorizers, resources, system } = this.#components;
     const sent = await authenticator.authenticate(socket, exchange.headers.authorization);
     if (sent === undefined && (path.type === "resource" || !system.isOpen(path.path))) throw unauthorized();
-    const identity = impersonated(sent ?? ANONYMOUS, exchange.request.rawHeaders, authorizers);
+    const identity = await impersonated(sent ?? ANONYMOUS, exchange.request.rawHeaders, authorizers);
     if (path.type === "other") return await system.handle(exchange, path.path, identity);
     await resources.handle(exchange, path, identity);
   }

@@ -122,7 +122,7 @@ export class ResourceHandler {
 
   async #log(exchange: Exchange, target: Target, call: Call): Promise<void> {
     const { core, podLog } = this.#components;
-    core.authorize("get", target, call);
+    await core.authorize("get", target, call);
     const pod = await core.find(target);
     const source = await podLog.open(target, pod, exchange.query, call.signal);
     const response = exchange.response as import("node:http").ServerResponse;
@@ -143,7 +143,7 @@ export class ResourceHandler {
     if (verb === "patch") {
       const type = patchTypeOf(exchange);
       const options = writeOptionsOf(exchange.query, type === "apply" ? undefined : userAgent);
-      core.authorize(verb, target, call);
+      await core.authorize(verb, target, call);
       const answer = await core.patch(target, { type, patch: await exchange.body(clock) }, options, call);
       return await answers.object(exchange, answer, accepted);
     }
@@ -155,7 +155,7 @@ export class ResourceHandler {
     }
     const options = writeOptionsOf(exchange.query, userAgent);
     const encoding = encodingOf(exchange);
-    core.authorize(verb, target, call);
+    await core.authorize(verb, target, call);
     const body: Body = { bytes: await exchange.body(clock), encoding };
     const answer = await core[verb](target, body, options, call);
     await answers.object(exchange, answer, accepted);
@@ -165,7 +165,7 @@ export class ResourceHandler {
     const { core, answers, clock } = this.#components;
     const accepted = acceptedOf(exchange, target);
     const list = listRequestOf(exchange.query);
-    core.authorize(verb, target, call, verb === "delete" ? undefined : list.selectors);
+    await core.authorize(verb, target, call, verb === "delete" ? undefined : list.selectors);
     const bytes = await exchange.body(clock);
     const body = bytes.length === 0 ? undefined : { bytes, encoding: encodingOf(exchange) };
     const request = deleteRequestOf(exchange.query, body, core);

@@ -54,7 +54,7 @@ export class SystemHandler {
     if (!this.isOpen(path)) {
       const verb = exchange.method === "GET" ? "get" : exchange.method.toLowerCase();
       const nothing = { group: "", resource: "", subresource: "", namespace: "", name: "" };
-      authorizers.check({ identity, verb, path, ...nothing });
+      await authorizers.check({ identity, verb, path, ...nothing });
     }
     if (exchange.method !== "GET" && exchange.method !== "HEAD") throw pageNotFound();
     if (path === "/version") return await answers.json(exchange, JSON.stringify(VERSION, undefined, 2));
