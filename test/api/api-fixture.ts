@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import { type Log, silentLog } from "../../lib/core/log.ts";
+import type { Bus } from "../../lib/events/bus.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { Authority, generateSigningKey, type KeyPair } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
@@ -30,6 +31,13 @@ export interface SendOptions {
   readonly as?: KeyPair | "none";
 }
 
+/** What the api-servers of one cluster share. */
+export interface ApiAuthorities {
+  readonly server: Authority;
+  readonly client: Authority;
+  readonly serviceAccount: ApiServerOptions["serviceAccount"];
+}
+
 /** An api-server on a store in memory, with authorities of its own, and the ways to talk to it. */
 export interface ApiFixture {
   readonly api: ApiServer;
@@ -40,6 +48,7 @@ export interface ApiFixture {
   readonly serverCaPem: string;
   readonly kubectl: Kubectl;
   readonly admin: KeyPair;
+  readonly authorities: ApiAuthorities;
   clientCertificate(user: string, groups: readonly string[]): Promise<KeyPair>;
   send(method: string, target: string, options?: SendOptions): Promise<HttpAnswer>;
   stop(): Promise<void>;
@@ -49,8 +58,13 @@ export interface ApiFixtureOptions {
   /** Instead of our own; `stop` closes it. */
   readonly store?: Store;
   readonly dataDir?: string;
+  /** Of another api-server of the same cluster. */
+  readonly authorities?: ApiAuthorities;
+  readonly compaction?: ApiServerOptions["compaction"];
   readonly kubelet?: ApiServerOptions["kubelet"];
   readonly ring?: ApiServerOptions["ring"];
+  /** Where it publishes; the caller starts and stops it. */
+  readonly bus?: Bus;
   readonly limits?: ApiServerOptions["limits"];
   /** Default: nowhere. */
   readonly log?: Log;
@@ -59,11 +73,11 @@ export interface ApiFixtureOptions {
 export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
   const { log = silentLog } = options;
   const folder = mkdtempSync(path.join(tmpdir(), "keelson-api-"));
-  const serverCa = await Authority.create("server", realClock, realRandom);
-  const clientCa = await Authority.create("client", realClock, realRandom);
+  const authorities = options.authorities ?? (await makeAuthorities());
+  const { server: serverCa, client: clientCa, serviceAccount } = authorities;
   const tls = await serverCa.issue({
     commonName: "kube-apiserver",
-    dnsNames: ["localhost"],
+    dnsNames: ["localhost", "kubernetes"],
     ipAddresses: ["127.0.0.1"],
     usages: ["server"],
     validityDays: 1,
@@ -72,15 +86,18 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
     clientCa.issue({ commonName: user, organizations: groups, usages: ["client"], validityDays: 1 });
   const admin = await clientCertificate("admin", ["system:masters"]);
   const store = options.store ?? (await ownStore(options.dataDir, log));
-  const serviceAccount = { ...(await generateSigningKey()), issuer: "https://kubernetes.default.svc.cluster.local" };
   const api = new ApiServer(
-    { store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log },
+    {
+      ...{ store, registry: loadRegistry(kindDescriptors), clock: realClock, random: realRandom, log },
+      ...(options.bus === undefined ? {} : { bus: options.bus }),
+    },
     {
       listen: { host: "127.0.0.1", port: 0 },
       grpc: { host: "127.0.0.1", port: 0 },
       tls,
       clientCaPem: clientCa.certPem,
       serviceAccount,
+      ...(options.compaction === undefined ? {} : { compaction: options.compaction }),
       ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
       ...(options.ring === undefined ? {} : { ring: options.ring }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -98,6 +115,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
     serverCaPem: serverCa.certPem,
     kubectl: new Kubectl(kubeconfig, path.join(folder, "cache")),
     admin,
+    authorities,
     clientCertificate,
     send: (method, target, sendOptions) => send(port, serverCa.certPem, admin, method, target, sendOptions),
     async stop() {
@@ -105,6 +123,14 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       await store.close();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+async function makeAuthorities(): Promise<ApiAuthorities> {
+  return {
+    server: await Authority.create("server", realClock, realRandom),
+    client: await Authority.create("client", realClock, realRandom),
+    serviceAccount: { ...(await generateSigningKey()), issuer: "https://kubernetes.default.svc.cluster.local" },
   };
 }
 
