@@ -46,6 +46,16 @@ export class Subjects {
     return `${this.#root}.node.${encodeToken(node)}.>`;
   }
 
+  /** Every stream that is not one node's. */
+  everyObject(): string {
+    return `${this.#root}.all.>`;
+  }
+
+  /** All that is said of this history: what its publisher may say. */
+  history(): string {
+    return `${this.#root}.>`;
+  }
+
   /** Where the head revisions are told, each second. */
   heads(): string {
     return `${this.#root}.heads`;

@@ -14,14 +14,18 @@ export class NatsServer {
   readonly #dataDir = mkdtempSync(path.join(tmpdir(), "keelson-nats-"));
   #child: ChildProcess | undefined;
 
-  private constructor(port: number) {
+  /** The folder of an identity: TLS, and users by token only. */
+  readonly #identity: string | undefined;
+
+  private constructor(port: number, identity: string | undefined) {
     this.#port = port;
+    this.#identity = identity;
     this.address = `127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<NatsServer> {
+  static async start(options: { identity?: string } = {}): Promise<NatsServer> {
     const [port] = await freePorts(1);
-    const server = new NatsServer(port!);
+    const server = new NatsServer(port!, options.identity);
     await server.startAgain();
     return server;
   }
@@ -29,6 +33,10 @@ export class NatsServer {
   /** Starts it where none runs, and waits until it takes connections. */
   async startAgain(): Promise<void> {
     const flags = ["--addr", "127.0.0.1", "--port", String(this.#port), "--store_dir", this.#dataDir];
+    if (this.#identity !== undefined) {
+      const file = (name: string) => path.join(this.#identity!, name);
+      flags.push("-c", file("accounts.conf"), "--tls", "--tlscert", file("server.crt"), "--tlskey", file("server.key"));
+    }
     this.#child = spawn("nats-server", flags, {
       stdio: "ignore",
       env: { PATH: `${process.env["PATH"]}:/usr/sbin` },
