@@ -6,7 +6,6 @@ import {
   type KeyValue,
   prefixEnd,
   type Store,
-  StoreError,
   type StoreEvent,
   type StoreWatchBatch,
 } from "../../../lib/store/store.ts";
@@ -25,8 +24,6 @@ export interface WatchCacheOptions {
 /** Objects per page of the first list; the loop yields between pages. */
 const PAGE_SIZE = 1000;
 const RETRY_MS = 250;
-/** How long a start waits for a store that is not there yet. */
-const START_WAIT_MS = 60_000;
 /** How long a read waits for the watch to bring what the store is known to have. */
 const FRESH_WAIT_MS = 5_000;
 
@@ -80,21 +77,8 @@ export class WatchCache implements Startable {
     return this.#kinds.values();
   }
 
-  /** Waits a while for the store; rejects with the store's error when it stays away. */
   async start(): Promise<void> {
-    const { signal } = this.#abort;
-    const untilMs = this.#clock.monotonicMs() + START_WAIT_MS;
-    for (;;) {
-      try {
-        await this.#list();
-        break;
-      } catch (error) {
-        const away = error instanceof StoreError && error.code === "UNAVAILABLE";
-        if (!away || signal.aborted || this.#clock.monotonicMs() >= untilMs) throw error;
-        this.#log.info("waiting for the store", { reason: error.message });
-        await this.#clock.sleep(RETRY_MS, signal).catch(() => {});
-      }
-    }
+    await this.#list();
     this.#running = this.#follow();
   }
 
