@@ -3,6 +3,8 @@ import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
+import type { Bus } from "../../lib/events/bus.ts";
+import type { BusMembership } from "../../lib/events/bus-changes.ts";
 import { Discovery } from "../../lib/resource/discovery/discovery.ts";
 import { OpenApi } from "../../lib/resource/openapi/openapi.ts";
 import type { Registry } from "../../lib/resource/registry.ts";
@@ -16,6 +18,8 @@ import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
 import { StoreCompactor, type StoreCompactorOptions } from "./core/store-compactor.ts";
 import { GrpcFace } from "./grpc/grpc-face.ts";
+import { Publisher } from "./publish/publisher.ts";
+import { storeEpoch } from "./publish/store-epoch.ts";
 import { Answers } from "./rest/answers.ts";
 import { Dispatcher, type DispatcherOptions } from "./rest/dispatcher.ts";
 import { Health } from "./rest/health.ts";
@@ -29,12 +33,16 @@ export interface ApiServerComponents {
   /** Belongs to the caller, who closes it after `stop`. */
   readonly store: Store;
   readonly registry: Registry;
+  /** Where changes are published; belongs to the caller, too. Absent: nothing is published. */
+  readonly bus?: Bus;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
 export interface ApiServerOptions {
+  /** The cluster's name on the bus; default `keelson`. */
+  readonly cluster?: string;
   /** An address (port 0: a free one), or a listening socket that was inherited. */
   readonly listen: { readonly host: string; readonly port: number } | { readonly fd: number };
   /** Where gRPC `Resources` is served, to clients with a certificate; absent: not at all. */
@@ -69,6 +77,8 @@ export class ApiServer implements Startable {
   readonly #rest: RestServer;
   readonly #grpc: GrpcFace | undefined;
   readonly #compactor: StoreCompactor | undefined;
+  readonly #publisher: Publisher | undefined;
+  readonly #membership: () => Promise<BusMembership>;
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     const { store, registry, clock, random, log } = components;
@@ -79,6 +89,9 @@ export class ApiServer implements Startable {
     if (options.compaction !== undefined) {
       this.#compactor = new StoreCompactor({ store, clock, log: log.child({ part: "compactor" }) }, options.compaction);
     }
+    const { cluster = "keelson" } = options;
+    this.#membership = async () => ({ cluster, epoch: await storeEpoch({ store, random }) });
+    this.#publisher = this.#newPublisher(components, cluster);
     this.#health = new Health({ store, cache: this.#built.cache, clock });
     this.#podLog = new PodLog({ reads: this.#built.reads, log }, options.kubelet);
     const metrics = new ApiMetrics(this.#built.cache);
@@ -102,9 +115,17 @@ export class ApiServer implements Startable {
     if (options.grpc === undefined) return;
     const { clientCaPem } = options;
     this.#grpc = new GrpcFace(
-      { ...this.#built, authenticator, health: this.#health, clock, log },
+      { ...this.#built, registry, authenticator, health: this.#health, clock, log },
       { ...options.grpc, tls: { ...options.tls, clientCaPem } },
     );
+  }
+
+  #newPublisher({ bus, ...components }: ApiServerComponents, cluster: string): Publisher | undefined {
+    if (bus === undefined) return undefined;
+    const log = components.log.child({ part: "publisher" });
+    const kinds = this.#built.kinds.stored();
+    const epoch = async (): Promise<string> => (await this.#membership()).epoch;
+    return new Publisher({ ...components, bus, log, kinds, epoch }, { cluster, holder: components.random.uuid() });
   }
 
   /** Resolves when the caches are filled, the first objects exist and the port is open. */
@@ -116,11 +137,13 @@ export class ApiServer implements Startable {
     await this.#rest.start();
     await this.#grpc?.start();
     await this.#compactor?.start();
+    await this.#publisher?.start();
   }
 
   /** Says that it is not ready, ends watches cleanly, lets running requests end, and closes. */
   async stop(): Promise<void> {
     this.#health.stopping();
+    await this.#publisher?.stop();
     this.#built.watcher.endAll();
     await Promise.all([this.#rest.stop(), this.#grpc?.stop()]);
     this.#podLog.close();
@@ -143,6 +166,16 @@ export class ApiServer implements Startable {
     const answer = await this.#health.answer("readyz", new URLSearchParams());
     if (answer === undefined || answer.code === 200) return "";
     return answer.text.split("\n").find((line) => line.startsWith("[-]")) ?? answer.text;
+  }
+
+  /** Whether this one, of all api-servers, puts the changes of the store on the bus now. */
+  get publishing(): boolean {
+    return this.#publisher?.leading ?? false;
+  }
+
+  /** Where on the bus the changes are, as the store says it now. */
+  membership(): Promise<BusMembership> {
+    return this.#membership();
   }
 
   /** The API as `identity` in this process: same rights, same rules, no bytes in between. */

@@ -5,13 +5,17 @@ import type { Startable } from "../../../lib/core/startable.ts";
 import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
 import { ServerReflectionDefinition } from "../../../lib/gen/grpc/reflection/v1/reflection.ts";
 import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.ts";
+import type { Registry } from "../../../lib/resource/registry.ts";
+import { typedServiceOf } from "../../../lib/resource/typed-service.ts";
 import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
 import { healthService } from "../../../lib/transport/health-service.ts";
 import { reflectionService } from "../../../lib/transport/reflection-service.ts";
 import type { Health } from "../rest/health.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
+import { typedService } from "./typed-service.ts";
 
 export interface GrpcFaceComponents extends ResourcesServiceComponents {
+  readonly registry: Registry;
   readonly health: Health;
   readonly clock: Clock;
   readonly log: Log;
@@ -27,7 +31,7 @@ export interface GrpcFaceOptions {
 /** Everything that `proto/` says, services and kinds. */
 const DESCRIPTORS = new URL("../../../lib/gen/descriptors.binpb", import.meta.url);
 
-/** The gRPC face: `Resources`, health and reflection, on a port of its own, since grpc-js brings its own HTTP/2 server. */
+/** The gRPC face: `Resources`, a typed service for each kind, health and reflection, on a port of its own, since grpc-js brings its own HTTP/2 server. */
 export class GrpcFace implements Startable {
   readonly #server: GrpcServer;
   readonly #options: GrpcFaceOptions;
@@ -36,11 +40,19 @@ export class GrpcFace implements Startable {
   constructor(components: GrpcFaceComponents, options: GrpcFaceOptions) {
     this.#options = options;
     this.#server = new GrpcServer({ log: components.log }, { tls: options.tls });
-    this.#server.addService(ResourcesDefinition, resourcesService(components));
+    const resources = resourcesService(components);
+    this.#server.addService(ResourcesDefinition, resources);
     const isReady = async (): Promise<boolean> =>
       (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
     this.#server.addService(HealthDefinition, healthService(components, [ResourcesDefinition.fullName], isReady));
-    const names = [ResourcesDefinition, HealthDefinition, ServerReflectionDefinition].map(({ fullName }) => fullName);
+    const names: string[] = [ResourcesDefinition, HealthDefinition, ServerReflectionDefinition].map(
+      ({ fullName }) => fullName,
+    );
+    for (const definition of components.registry.resources()) {
+      const typed = typedService(typedServiceOf(definition, components.registry), { ...components, resources });
+      this.#server.addService(typed.definition, typed.handlers);
+      names.push(typed.definition.fullName);
+    }
     this.#server.addService(
       ServerReflectionDefinition,
       reflectionService(names, () => readFileSync(DESCRIPTORS)),

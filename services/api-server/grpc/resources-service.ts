@@ -51,10 +51,10 @@ export interface ResourcesServiceComponents {
   readonly authenticator: Authenticator;
 }
 
-type Handlers = Required<ServiceHandlers<typeof ResourcesDefinition>>;
+export type ResourcesHandlers = Required<ServiceHandlers<typeof ResourcesDefinition>>;
 
 /** `keelson.api.v1.Resources`: the same core as REST, in typed messages around the objects' own bytes. */
-export function resourcesService(components: ResourcesServiceComponents): Handlers {
+export function resourcesService(components: ResourcesServiceComponents): ResourcesHandlers {
   const { core, kinds } = components;
   const rpc = new RpcFace(components);
   return {
