@@ -42,11 +42,6 @@ export class DataDir {
     return this.file("keelson.log");
   }
 
-  /** The unix socket that answers `status`. */
-  get statusSocket(): string {
-    return this.file("run", "status.sock");
-  }
-
   /** What the cluster was started with; undefined before its first start. Refuses a folder of a newer version. */
   readRecord<T>(): T | undefined {
     const file = this.file("cluster.json");

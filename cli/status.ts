@@ -16,7 +16,7 @@ Exit status: 0 when the cluster is ready, 1 when it is not, 3 when it does not r
     const dataDir = DataDir.from(stringFlag(values, "data-dir"), io.env);
     dataDir.readRecord();
     const pid = runningPid(dataDir);
-    const status = pid === undefined ? undefined : await askStatus(dataDir.statusSocket, ASK_LIMIT_MS);
+    const status = pid === undefined ? undefined : await askStatus(pid, ASK_LIMIT_MS);
     if (output === "json") {
       io.out(`${JSON.stringify(status ?? { pid: pid ?? null, ready: false, roles: [], addresses: {} }, null, 2)}\n`);
     } else {
@@ -36,10 +36,27 @@ function printText(io: CommandIo, dataDir: DataDir, pid: number | undefined, sta
     io.out(`process ${pid} runs, but does not answer yet; its log: ${dataDir.logFile}\n`);
     return;
   }
-  io.out(`cluster at ${dataDir.path}: ${status.ready ? "ready" : "not ready"} (pid ${pid}, ${status.runtime})\n`);
-  for (const role of status.roles) {
-    const detail = role.detail === "" ? "" : `  ${role.detail}`;
-    io.out(`  ${role.name.padEnd(24)} ${role.health}${role.leader ? ", leads" : ""}${detail}\n`);
+  io.out(
+    `cluster at ${dataDir.path}: ${status.ready ? "ready" : "not ready"} (${status.layout}, ${status.runtime}, pid ${pid})\n`,
+  );
+  const roles = status.roles.map((role) => [
+    role.name,
+    role.instance,
+    role.pid === null ? "-" : String(role.pid),
+    role.health,
+    role.leader ? "leader" : "",
+    role.detail,
+  ]);
+  printTable(io, [["ROLE", "INSTANCE", "PID", "HEALTH", "LEADER", ""], ...roles]);
+  io.out("\n");
+  printTable(io, Object.entries(status.addresses));
+}
+
+/** Each column as wide as its longest cell. */
+function printTable(io: CommandIo, rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of rows) {
+    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+    io.out(`  ${line.trimEnd()}\n`);
   }
-  for (const [name, address] of Object.entries(status.addresses)) io.out(`  ${name.padEnd(24)} ${address}\n`);
 }

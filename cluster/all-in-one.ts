@@ -60,7 +60,7 @@ export class AllInOne implements Startable {
     this.#components = components;
     this.#options = options;
     this.#pki = new ClusterPki(components, path.join(options.dataDir, "pki"));
-    this.#status = new StatusServer(path.join(options.dataDir, "run", "status.sock"), () => this.#describe());
+    this.#status = new StatusServer(() => this.#describe());
     this.#registry = loadRegistry(kindDescriptors);
   }
 
@@ -226,17 +226,25 @@ export class AllInOne implements Startable {
     const grpc = this.#api === undefined ? {} : { grpc: `${this.#nodeHost()}:${this.#api.grpcPort}` };
     const addresses = { api: this.#apiAddress(), ...grpc, ...network };
     const healthy = roles.every((one) => one.health === "ok");
-    return { pid: process.pid, runtime: record.runtime, ready: this.#ready && healthy, roles, addresses };
+    return {
+      pid: process.pid,
+      layout: "all-in-one",
+      runtime: record.runtime,
+      ready: this.#ready && healthy,
+      roles,
+      addresses,
+    };
   }
 }
 
 /** A role that was started is well when what it is asked for comes. */
 async function role(name: string, started: boolean, probe?: () => Promise<unknown> | undefined): Promise<RoleStatus> {
-  if (!started) return { name, health: "failing", leader: false, detail: "not started yet" };
+  const which = { name, instance: name, pid: process.pid };
+  if (!started) return { ...which, health: "failing", leader: false, detail: "not started yet" };
   try {
     await probe?.();
-    return { name, health: "ok", leader: false, detail: "" };
+    return { ...which, health: "ok", leader: false, detail: "" };
   } catch (error) {
-    return { name, health: "failing", leader: false, detail: (error as Error).message };
+    return { ...which, health: "failing", leader: false, detail: (error as Error).message };
   }
 }

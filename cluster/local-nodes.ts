@@ -84,7 +84,14 @@ export class LocalNodes implements Startable {
           .health()
           .catch((error: Error) => ({ runtimeReady: false, networkReady: false, message: error.message }));
         const ok = health.runtimeReady && health.networkReady;
-        return { name: "node-agent", health: ok ? "ok" : "failing", leader: false, detail: ok ? "" : health.message };
+        return {
+          name: "node-agent",
+          instance: node.name,
+          pid: process.pid,
+          health: ok ? "ok" : "failing",
+          leader: false,
+          detail: ok ? "" : health.message,
+        };
       }),
     );
   }

@@ -1,8 +1,17 @@
 import { rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
+import type { LayoutName } from "./cluster-record.ts";
+
+/** Relative to the folder that the cluster's process runs in, since paths of sockets must be short. */
+export const STATUS_SOCKET = "status.sock";
 
 export interface RoleStatus {
+  /** What it is: `api-server`. */
   readonly name: string;
+  /** Which one of those: `api-server-2`. */
+  readonly instance: string;
+  /** Of the process that it runs in; null when it has none now, or not on this machine. */
+  readonly pid: number | null;
   readonly health: "ok" | "failing";
   readonly leader: boolean;
   /** Why it fails; empty when it does not. */
@@ -11,25 +20,24 @@ export interface RoleStatus {
 
 export interface ClusterStatus {
   readonly pid: number;
+  readonly layout: LayoutName;
   readonly runtime: string;
   readonly ready: boolean;
   readonly roles: readonly RoleStatus[];
   readonly addresses: Readonly<Record<string, string>>;
 }
 
-/** Answers what a running cluster says of itself on a unix socket that only its user can open. */
+/** Answers what a running cluster says of itself on a unix socket in the working directory, which only its user can enter. */
 export class StatusServer {
-  readonly #socket: string;
   readonly #ask: () => Promise<ClusterStatus>;
   #server: Server | undefined;
 
-  constructor(socket: string, ask: () => Promise<ClusterStatus>) {
-    this.#socket = socket;
+  constructor(ask: () => Promise<ClusterStatus>) {
     this.#ask = ask;
   }
 
   async start(): Promise<void> {
-    rmSync(this.#socket, { force: true });
+    rmSync(STATUS_SOCKET, { force: true });
     const server = createServer((_request, response) => {
       this.#ask().then(
         (status) => response.end(JSON.stringify(status)),
@@ -37,7 +45,7 @@ export class StatusServer {
       );
     });
     // The folder is 0700, so the socket is never open to others, not even before a chmod.
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(this.#socket, resolve));
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(STATUS_SOCKET, resolve));
     this.#server = server;
   }
 
@@ -46,14 +54,15 @@ export class StatusServer {
     if (server === undefined) return;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    rmSync(this.#socket, { force: true });
+    rmSync(STATUS_SOCKET, { force: true });
   }
 }
 
-/** What the cluster behind `socket` says; undefined when nobody answers. */
-export function askStatus(socket: string, timeoutMs: number): Promise<ClusterStatus | undefined> {
+/** What the cluster whose process is `pid` says; undefined when nobody answers. */
+export function askStatus(pid: number, timeoutMs: number): Promise<ClusterStatus | undefined> {
   return new Promise((resolve) => {
-    const call = request({ socketPath: socket, path: "/status", timeout: timeoutMs }, (response) => {
+    const socketPath = `/proc/${pid}/cwd/${STATUS_SOCKET}`;
+    const call = request({ socketPath, path: "/status", timeout: timeoutMs }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (part: string) => {
         text += part;
