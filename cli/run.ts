@@ -3,7 +3,11 @@ import { type Command, UsageError } from "./command.ts";
 /** Roles that run as a process of their own. */
 const ROLES: Readonly<Record<string, () => Promise<Command>>> = {
   "all-in-one": async () => (await import("./run-all-in-one.ts")).runAllInOneCommand,
-  store: async () => (await import("./store.ts")).runStoreCommand,
+  store: async () => (await import("./run-store.ts")).runStoreCommand,
+  "api-server": async () => (await import("./run-api-server.ts")).runApiServerCommand,
+  scheduler: async () => (await import("./run-scheduler.ts")).runSchedulerCommand,
+  "controller-manager": async () => (await import("./run-controller-manager.ts")).runControllerManagerCommand,
+  "node-agent": async () => (await import("./run-node-agent.ts")).runNodeAgentCommand,
 };
 
 export const runCommand: Command = {

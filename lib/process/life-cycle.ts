@@ -5,8 +5,9 @@ import type { Startable } from "../core/startable.ts";
 const STOP_LIMIT_MS = 20_000;
 
 /**
- * Runs `component` until SIGTERM or SIGINT, then stops it and resolves to the exit status. An error nobody handled is
- * logged and ends the process with status 1: what runs on after one is in an unknown state.
+ * Runs `component` until SIGTERM or SIGINT, also while it still starts, then stops it and resolves to the exit status. An
+ * error nobody handled is logged and ends the process with status 1: what runs on after one is in an unknown state.
+ * Rejects when the component cannot start.
  */
 export async function runUntilSignal(component: Startable, log: Log): Promise<number> {
   const fail = (error: unknown) => {
@@ -19,8 +20,10 @@ export async function runUntilSignal(component: Startable, log: Log): Promise<nu
     process.once("SIGTERM", () => resolve("SIGTERM"));
     process.once("SIGINT", () => resolve("SIGINT"));
   });
-  await component.start();
-  const signal = await asked;
+  const started = component.start();
+  const failed = started.then(() => new Promise<never>(() => {}));
+  failed.catch(() => {});
+  const signal = await Promise.race([asked, failed]);
   log.info("stopping", { signal });
   const limit = setTimeout(() => {
     log.error("the stop takes too long; the process ends", { limitMs: STOP_LIMIT_MS });

@@ -1,19 +1,16 @@
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
-import { runUntilSignal } from "../../lib/process/life-cycle.ts";
-import { makeLogger } from "../../lib/process/logger.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
+import { type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
 import { StoreServer, type StoreServerOptions } from "./grpc/store-server.ts";
 import { openStore } from "./open-store.ts";
 import { restoreSnapshot } from "./restore.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { OpenStoreOptions } from "./store-options.ts";
 
-export interface StoreRoleOptions extends StoreServerOptions {
+export interface StoreRoleOptions extends StoreServerOptions, RoleProcessOptions {
   readonly store: Omit<OpenStoreOptions, "clock" | "random" | "log" | "onFatal">;
-  /** Told the address once it can be reached. */
-  readonly listening: (address: string) => void;
 }
 
 /** What the process ends with when the store can no longer promise anything (invariant 8). */
@@ -48,19 +45,37 @@ class StoreRole implements Startable {
       await this.#store.close();
       throw error;
     }
-    this.#options.listening(this.#server.address);
+    this.#options.announce(`store listens on ${this.#server.address}`);
   }
 
   async stop(): Promise<void> {
     await this.#server?.stop();
     await this.#store?.close();
   }
+
+  /** Why it cannot serve; empty when it can. */
+  async problem(): Promise<string> {
+    if (this.#server === undefined || this.#server.address === "") return "the store is being opened";
+    const answer = this.#store?.status().then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+    return (await answer) ?? "";
+  }
 }
 
 /** Serves the store until a signal; resolves to the exit status. */
 export function runStoreRole(options: StoreRoleOptions): Promise<number> {
-  const log = makeLogger("info").child({ role: "store" });
-  return runUntilSignal(new StoreRole({ log }, options), log);
+  return runRole({ role: "store" }, options, ({ log }) => {
+    const role = new StoreRole({ log }, options);
+    return {
+      parts: [role],
+      async describe() {
+        const detail = await role.problem();
+        return { ready: detail === "", leading: false, detail };
+      },
+    };
+  });
 }
 
 /** Makes a data directory from a snapshot file; resolves to the revision that the store goes on from. */

@@ -1,0 +1,112 @@
+import { statSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import type { ApiConnectionOptions } from "../lib/client/api-connection.ts";
+import { IdentityFolder } from "../lib/process/identity-folder.ts";
+import type { LogLevel } from "../lib/process/logger.ts";
+import type { RoleProcessOptions } from "../lib/role/role-process.ts";
+import { type CommandIo, choiceFlag, type FlagValues, stringFlag, UsageError } from "./command.ts";
+
+/** Flags that every role's process takes. */
+export const ROLE_FLAGS = { "role-listen": "string", "log-level": "string" } as const;
+export const ROLE_USAGE = `  --role-listen=ADDRESS   where the role says what it is and how it does by gRPC (keelson.role.v1.Role, health):
+                          unix:PATH, or HOST:PORT with the identity's server certificate
+  --log-level=LEVEL       debug, info (default), warn, error`;
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly LogLevel[];
+const PORT_MAX = 65_535;
+
+export function neededFlag(values: FlagValues, name: string): string {
+  const value = stringFlag(values, name);
+  if (value === undefined) throw new UsageError(`--${name} is needed`);
+  return value;
+}
+
+/** `--identity`, which must be a folder that has all `files`. */
+export function identityFlag(values: FlagValues, files: readonly string[]): IdentityFolder {
+  const folder = neededFlag(values, "identity");
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError(`--identity ${folder} is no folder: make one with "keelson pki"`);
+  }
+  const identity = new IdentityFolder(folder);
+  try {
+    for (const file of files) identity.text(file);
+  } catch (error) {
+    throw new UsageError(`--identity: ${(error as Error).message}`, { cause: error });
+  }
+  return identity;
+}
+
+/** `HOST:PORT`; an IPv6 host stands in brackets. */
+export function addressFlag(values: FlagValues, name: string): { host: string; port: number } {
+  return checkAddress(neededFlag(values, name), name);
+}
+
+/** A list of `HOST:PORT` with commas between. */
+export function addressListFlag(values: FlagValues, name: string): readonly string[] {
+  const addresses = neededFlag(values, name).split(",");
+  for (const address of addresses) {
+    if (checkAddress(address, name).port === 0)
+      throw new UsageError(`--${name}: ${address} needs the port to connect to`);
+  }
+  return addresses;
+}
+
+/** `HOST:PORT` apart; anything else is a UsageError. */
+export function checkAddress(text: string, flag: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > PORT_MAX) {
+    throw new UsageError(`--${flag} must be HOST:PORT, not ${JSON.stringify(text)}`);
+  }
+  return { host, port };
+}
+
+/** Whether only this machine can reach it. */
+export function isLocalAddress(address: string): boolean {
+  return address.startsWith("unix:") || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address);
+}
+
+/** `ADDRESS/BITS` of IPv4. */
+export function cidrFlag(values: FlagValues, name: string): string | undefined {
+  const text = stringFlag(values, name);
+  if (text === undefined) return undefined;
+  const [address = "", bits = ""] = text.split("/");
+  if (!isIPv4(address) || !/^\d+$/.test(bits) || Number(bits) > 32) {
+    throw new UsageError(`--${name} must be an IPv4 network such as 10.1.2.0/24, not ${JSON.stringify(text)}`);
+  }
+  return text;
+}
+
+/** Where the api-servers are, and who asks. */
+export function apiFlags(values: FlagValues, identity: IdentityFolder): ApiConnectionOptions {
+  return {
+    addresses: addressListFlag(values, "api-server"),
+    tls: { caPem: identity.authorityPem("server"), ...identity.keyPair("client") },
+  };
+}
+
+/**
+ * What `ROLE_FLAGS` say. `clientAuthority` is whose certificates the role's server asks of its clients on a TCP port.
+ */
+export function roleOptions(
+  values: FlagValues,
+  io: CommandIo,
+  identity: IdentityFolder | undefined,
+  clientAuthority: "client" | "store",
+): RoleProcessOptions {
+  const logLevel = choiceFlag(values, "log-level", LOG_LEVELS) ?? "info";
+  const announce = (line: string) => io.out(`${line}\n`);
+  const listen = stringFlag(values, "role-listen");
+  if (listen === undefined) return { logLevel, announce };
+  if (listen.startsWith("unix:")) return { logLevel, announce, roleServer: { listen } };
+  checkAddress(listen, "role-listen");
+  const needed = ["server.crt", "server.key", `${clientAuthority}-ca.crt`];
+  const missing = needed.filter((file) => identity?.has(file) !== true);
+  if (identity === undefined || missing.length > 0) {
+    const why = identity === undefined ? "without --identity" : `the identity has no ${missing.join(", ")}`;
+    throw new UsageError(`--role-listen ${listen} cannot be served with TLS (${why}): use unix:PATH`);
+  }
+  const tls = { ...identity.keyPair("server"), clientCaPem: identity.authorityPem(clientAuthority) };
+  return { logLevel, announce, roleServer: { listen, tls } };
+}

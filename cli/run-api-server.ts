@@ -1,0 +1,72 @@
+import { type Command, type FlagValues, parseFlags, refusing, UsageError } from "./command.ts";
+import {
+  addressFlag,
+  identityFlag,
+  isLocalAddress,
+  neededFlag,
+  ROLE_FLAGS,
+  ROLE_USAGE,
+  roleOptions,
+} from "./role-flags.ts";
+
+const FILES = [
+  "server.crt",
+  "server.key",
+  "client-ca.crt",
+  "kubelet-ca.crt",
+  "kubelet-client.crt",
+  "kubelet-client.key",
+  "service-account.key",
+  "service-account.pub",
+];
+const STORE_FILES = ["store-ca.crt", "store-client.crt", "store-client.key"];
+
+export const runApiServerCommand: Command = {
+  summary: "serves the Kubernetes API from a store",
+  usage: `keelson run api-server --identity=DIR --store=etcd://HOST:PORT[,HOST:PORT...] --listen=HOST:PORT
+                       --grpc-listen=HOST:PORT
+
+  --identity=DIR          what "keelson pki" made for api-server
+  --store=URL             an etcd cluster or "keelson run store", with TLS; unix:PATH with --insecure
+  --insecure              the store is asked in plain text: on a loopback address or a unix socket only
+  --listen=HOST:PORT      where REST is served (port 0: a free one, printed)
+  --grpc-listen=HOST:PORT where gRPC is served
+${ROLE_USAGE}
+
+Any number of them may serve one store. At start it waits for the store.`,
+  async run(args, io) {
+    const { values } = parseFlags(args, {
+      identity: "string",
+      store: "string",
+      insecure: "boolean",
+      listen: "string",
+      "grpc-listen": "string",
+      ...ROLE_FLAGS,
+    });
+    const store = storeOf(values);
+    const listen = addressFlag(values, "listen");
+    const grpc = addressFlag(values, "grpc-listen");
+    const identity = identityFlag(values, [...FILES, ...(store.isPlainText ? [] : STORE_FILES)]);
+    const options = { ...roleOptions(values, io, identity, "client"), identity, store, listen, grpc };
+    const { runApiServerRole } = await import("../services/api-server/main.ts");
+    return refusing(() => runApiServerRole(options));
+  },
+};
+
+function storeOf(values: FlagValues): { endpoints: readonly string[]; isPlainText: boolean } {
+  const text = neededFlag(values, "store");
+  const isPlainText = values["insecure"] === true;
+  const endpoints = text.replace(/^etcd:\/\//, "").split(",");
+  const isUrl = text.startsWith("etcd://") || text.startsWith("unix:");
+  if (!isUrl || endpoints.some((one) => !/^(unix:\/?[^,]+|[^\s/,]+:\d{1,5})$/.test(one))) {
+    throw new UsageError(`--store must be etcd://HOST:PORT[,HOST:PORT...] or unix:PATH, not ${JSON.stringify(text)}`);
+  }
+  const distant = endpoints.find((one) => !isLocalAddress(one));
+  if (isPlainText && distant !== undefined) {
+    throw new UsageError(`--insecure needs a store on a loopback address or a unix socket, not ${distant}`);
+  }
+  if (!isPlainText && endpoints.some((one) => one.startsWith("unix:"))) {
+    throw new UsageError("--store: a unix socket is plain text: say --insecure");
+  }
+  return { endpoints, isPlainText };
+}

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { isIP } from "node:net";
+import {
+  type Command,
+  choiceFlag,
+  type FlagValues,
+  integerFlag,
+  parseFlags,
+  refusing,
+  stringFlag,
+  UsageError,
+} from "./command.ts";
+import { apiFlags, cidrFlag, identityFlag, neededFlag, ROLE_FLAGS, ROLE_USAGE, roleOptions } from "./role-flags.ts";
+import { chooseRuntime } from "./runtime-choice.ts";
+
+const FILES = ["client.crt", "client.key", "server-ca.crt", "server.crt", "server.key", "client-ca.crt"];
+const PORT_MAX = 65_535;
+/** As everywhere in Kubernetes; simulated nodes share a machine and take a free one. */
+const KUBELET_PORT = 10_250;
+/** A DNS subdomain, as names of nodes are. */
+const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+export const runNodeAgentCommand: Command = {
+  summary: "runs the pods of one node",
+  usage: `keelson run node-agent --identity=DIR --api-server=HOST:PORT[,HOST:PORT...] --node-name=NAME
+                       --runtime=containerd|simulated --data-dir=DIR
+
+  --identity=DIR          what "keelson pki" or "keelson node join" made for the node
+  --api-server=LIST       gRPC addresses of the api-servers; one is used at a time
+  --node-name=NAME        of the Node object, and in the identity
+  --runtime=RUNTIME       containerd (real containers, in this network namespace; needs root) or simulated
+  --data-dir=DIR          what the node keeps; made when missing
+  --node-ip=IP            where the node is reached (default 127.0.0.1)
+  --pod-cidr=CIDR         addresses of its pods, its own in the cluster (simulated: one made from its name)
+  --kubelet-port=N        of the node's API; 0: a free one (default ${KUBELET_PORT}; simulated: 0)
+${ROLE_USAGE}
+
+Containers go on when it ends, and are taken over when it comes back.`,
+  async run(args, io) {
+    const { values } = parseFlags(args, {
+      identity: "string",
+      "api-server": "string",
+      "node-name": "string",
+      runtime: "string",
+      "data-dir": "string",
+      "node-ip": "string",
+      "pod-cidr": "string",
+      "kubelet-port": "string",
+      ...ROLE_FLAGS,
+    });
+    const node = nodeOf(values, io.env["PATH"] ?? "");
+    const identity = identityFlag(values, FILES);
+    const options = { ...roleOptions(values, io, identity, "client"), identity, api: apiFlags(values, identity), node };
+    const { runNodeAgentRole } = await import("../node-agent/main.ts");
+    return refusing(() => runNodeAgentRole(options));
+  },
+};
+
+function nodeOf(values: FlagValues, searchPath: string) {
+  const nodeName = neededFlag(values, "node-name");
+  if (!NODE_NAME.test(nodeName)) {
+    throw new UsageError(
+      `--node-name must be lower case letters, digits, "-" and ".", not ${JSON.stringify(nodeName)}`,
+    );
+  }
+  const asked = choiceFlag(values, "runtime", ["containerd", "simulated"]);
+  if (asked === undefined) throw new UsageError("--runtime is needed: containerd or simulated");
+  const { runtime } = chooseRuntime(asked, searchPath);
+  const nodeIp = stringFlag(values, "node-ip") ?? "127.0.0.1";
+  if (isIP(nodeIp) === 0) throw new UsageError(`--node-ip must be an IP address, not ${JSON.stringify(nodeIp)}`);
+  const podCidr = cidrFlag(values, "pod-cidr") ?? (runtime === "simulated" ? simulatedCidr(nodeName) : undefined);
+  if (podCidr === undefined) throw new UsageError("--pod-cidr is needed: a network that no other node's pods have");
+  const dataDir = neededFlag(values, "data-dir");
+  const kubeletPort = integerFlag(values, "kubelet-port", 0, PORT_MAX, runtime === "simulated" ? 0 : KUBELET_PORT);
+  return { nodeName, nodeIp, runtime, dataDir, podCidr, kubeletPort };
+}
+
+/** Nobody reaches simulated pods, so that it does no harm when two nodes come to have the same. */
+function simulatedCidr(nodeName: string): string {
+  const [second, third] = createHash("sha256").update(nodeName).digest();
+  return `10.${second}.${third}.0/24`;
+}

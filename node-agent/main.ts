@@ -1,0 +1,33 @@
+import { ApiConnection, type ApiConnectionOptions } from "../lib/client/api-connection.ts";
+import { kindDescriptors } from "../lib/gen/k8s/descriptors.ts";
+import type { IdentityFolder } from "../lib/process/identity-folder.ts";
+import { loadRegistry } from "../lib/resource/registry.ts";
+import { type RoleProcessOptions, runRole } from "../lib/role/role-process.ts";
+import { NodeRole, type NodeRoleOptions } from "./node-role.ts";
+
+export interface NodeAgentRoleOptions extends RoleProcessOptions {
+  readonly identity: IdentityFolder;
+  readonly api: ApiConnectionOptions;
+  readonly node: Omit<NodeRoleOptions, "serving">;
+}
+
+/** Runs the pods of one node until a signal; they run on after it. Resolves to the exit status. */
+export function runNodeAgentRole(options: NodeAgentRoleOptions): Promise<number> {
+  const { nodeName } = options.node;
+  return runRole({ role: "node-agent", instance: nodeName }, options, (context) => {
+    const connection = new ApiConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.api);
+    const { identity } = options;
+    const serving = { ...identity.keyPair("server"), clientCaPem: identity.authorityPem("client") };
+    const node = new NodeRole({ ...context, api: connection.api }, { ...options.node, serving });
+    void connection
+      .whenReached()
+      .then(() => options.announce(`node-agent of ${nodeName} follows ${options.api.addresses}`));
+    return {
+      parts: [connection, node],
+      async describe() {
+        const detail = (await node.problem()) || connection.problem;
+        return { ready: detail === "", leading: false, detail };
+      },
+    };
+  });
+}

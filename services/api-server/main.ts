@@ -1,0 +1,65 @@
+import type { Startable } from "../../lib/core/startable.ts";
+import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
+import { loadRegistry } from "../../lib/resource/registry.ts";
+import { type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
+import { EtcdStore, type EtcdStoreOptions } from "../../lib/store/etcd-store.ts";
+import { ApiServer } from "./api-server.ts";
+import { StoreWait } from "./store-wait.ts";
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ApiServerRoleOptions extends RoleProcessOptions {
+  readonly identity: IdentityFolder;
+  /** Of an etcd or of our store. */
+  readonly store: { readonly endpoints: readonly string[]; readonly isPlainText: boolean };
+  readonly listen: Address;
+  readonly grpc: Address;
+}
+
+const ISSUER = "https://kubernetes.default.svc.cluster.local";
+
+/** Serves the API until a signal; resolves to the exit status. */
+export function runApiServerRole(options: ApiServerRoleOptions): Promise<number> {
+  return runRole({ role: "api-server" }, options, (context) => {
+    const { identity, listen, grpc } = options;
+    const store = new EtcdStore(context, storeOptions(options));
+    const patience = new StoreWait({ ...context, store });
+    const api = new ApiServer(
+      { ...context, store, registry: loadRegistry(kindDescriptors) },
+      {
+        listen,
+        grpc,
+        tls: identity.keyPair("server"),
+        clientCaPem: identity.authorityPem("client"),
+        serviceAccount: {
+          privateKeyPem: identity.text("service-account.key"),
+          publicKeyPem: identity.text("service-account.pub"),
+          issuer: ISSUER,
+        },
+        // An etcd keeps all history until it is told otherwise; so does "keelson run store" by default.
+        compaction: {},
+        kubelet: { ...identity.keyPair("kubelet-client"), caPem: identity.authorityPem("kubelet") },
+      },
+    );
+    const line = () => `api-server listens on ${listen.host}:${api.port}, gRPC on ${grpc.host}:${api.grpcPort}`;
+    const announcement: Startable = { start: async () => options.announce(line()), stop: async () => {} };
+    const connection: Startable = { start: async () => {}, stop: () => store.close() };
+    return {
+      parts: [connection, patience, api, announcement],
+      async describe() {
+        const detail = patience.isOver ? await api.problem() : `waiting for the store at ${options.store.endpoints}`;
+        return { ready: detail === "", leading: false, detail };
+      },
+    };
+  });
+}
+
+function storeOptions({ identity, store }: ApiServerRoleOptions): EtcdStoreOptions {
+  const { endpoints, isPlainText } = store;
+  if (isPlainText) return { endpoints };
+  return { endpoints, tls: { caPem: identity.authorityPem("store"), ...identity.keyPair("store-client") } };
+}

@@ -1,0 +1,30 @@
+import { ApiConnection, type ApiConnectionOptions } from "../../lib/client/api-connection.ts";
+import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import { loadRegistry } from "../../lib/resource/registry.ts";
+import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
+import { Scheduler } from "./scheduler.ts";
+
+export interface SchedulerRoleOptions extends RoleProcessOptions {
+  readonly api: ApiConnectionOptions;
+}
+
+/** Schedules, when it leads, until a signal; resolves to the exit status. */
+export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number> {
+  return runRole({ role: "scheduler" }, options, (context) => {
+    const { log, instance } = context;
+    const connection = new ApiConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.api);
+    const scheduler = new Scheduler(
+      { ...context, api: connection.api },
+      { identity: instance, onLost: exitOnLostLeadership(log) },
+    );
+    void connection.whenReached().then(() => options.announce(`scheduler follows ${options.api.addresses}`));
+    return {
+      parts: [connection, scheduler],
+      describe: () => ({
+        ready: connection.problem === "",
+        leading: scheduler.leading,
+        detail: connection.problem,
+      }),
+    };
+  });
+}
