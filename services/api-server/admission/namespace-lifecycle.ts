@@ -21,7 +21,7 @@ export class NamespaceLifecycle implements AdmissionPlugin {
       const named = { group: "", resource: "namespaces" };
       throw forbidden(named, request.target.name, "this namespace may not be deleted");
     }
-    if (!definition.namespaced || request.operation !== "CREATE") return;
+    if (!definition.namespaced || request.operation !== "CREATE" || request.target.subresource !== "") return;
     const { namespace } = request.target;
     const found = await this.#reads.find("namespaces", "", namespace);
     if (found === undefined) throw notFound({ group: "", resource: "namespaces" }, namespace);

@@ -4,6 +4,7 @@ import type { AdmissionPlugin } from "./admission.ts";
 import type { CachedReads } from "./cached-reads.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
 import { NamespaceLifecycle } from "./namespace-lifecycle.ts";
+import { NodeRestriction } from "./node-restriction.ts";
 import { Priority } from "./priority.ts";
 import { ServiceAccountAdmission } from "./service-account.ts";
 
@@ -22,6 +23,8 @@ export function admissionPlugins(components: {
     new NamespaceLifecycle(reads),
     // Pods run as an account of their namespace and get its token.
     new ServiceAccountAdmission(components),
+    // A node writes only what is its own.
+    new NodeRestriction(reads),
     // The name of a priority class becomes a number.
     new Priority(reads),
     // Pods leave a node that is not ready or not reachable after five minutes, unless they say otherwise.

@@ -93,6 +93,13 @@ export class WritePipeline {
     return { manager, time: formatTime(this.#clock.nowMs()), force: options.force ?? false };
   }
 
+  /** For subresources with objects of their own, which are not stored. */
+  async admitSubresource(object: KubeObject, target: Target, call: Call, dryRun: boolean): Promise<void> {
+    const request = { operation: "CREATE" as const, target, call, object, old: undefined, dryRun };
+    await this.#admission.mutate(request);
+    await this.#admission.validate(request);
+  }
+
   async admitDelete(old: KubeObject, target: Target, call: Call, dryRun: boolean): Promise<void> {
     const request = { operation: "DELETE" as const, target, call, object: undefined, old, dryRun };
     await this.#admission.mutate(request);

@@ -11,6 +11,7 @@ import type { Body, Call, DeleteRequest, Target, WriteOptions } from "../core/re
 import { commitOptions, type ResourceCore, type SubresourceHandler } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
+import type { WritePipeline } from "../core/write-pipeline.ts";
 
 /** `pods/NAME/eviction`: a delete that a PodDisruptionBudget may refuse. Pod and budget change in one transaction. */
 export class Eviction implements SubresourceHandler {
@@ -21,8 +22,9 @@ export class Eviction implements SubresourceHandler {
   }
 
   async create(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
-    const { machinery, kind, core, reader, committer, statusCodec } = this.#parts;
-    const eviction = machinery.decode(kind, body).object;
+    const { machinery, kind, core, reader, committer, statusCodec, pipeline } = this.#parts;
+    const eviction = copyOf(machinery.decode(kind, body).object);
+    await pipeline.admitSubresource(eviction, target, call, options.dryRun);
     const pod: Target = { ...target, subresource: "" };
     const request = deleteRequest(eviction, options);
     const current = await reader.get(pod, "");
@@ -64,6 +66,7 @@ export interface EvictionComponents {
   readonly reader: Reader;
   readonly cache: WatchCache;
   readonly machinery: Machinery;
+  readonly pipeline: WritePipeline;
   readonly statusCodec: StatusCodec;
   readonly clock: Clock;
   /** policy/v1 Eviction. */

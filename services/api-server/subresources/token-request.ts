@@ -42,6 +42,7 @@ export class TokenRequests implements SubresourceHandler {
 
   async create(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
     const request = copyOf(this.#pipeline.accept(this.#machinery.decode(this.#kind, body), options, call));
+    await this.#pipeline.admitSubresource(request, target, call, options.dryRun);
     const { namespace, name } = target;
     const account = await this.#reads.find("serviceaccounts", namespace, name);
     if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, name);
