@@ -68,7 +68,7 @@ test("each direction stands still for itself, and nothing is lost", async () => 
   await eventually(() => expect(atClient).toBe("down"));
   await aWhile();
   expect(atServer).toBe("up");
-  proxy.resume();
+  proxy.heal();
   await eventually(() => expect(atServer).toBe("up more"));
 });
 

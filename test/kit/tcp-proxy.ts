@@ -85,6 +85,13 @@ export class TcpProxy implements AsyncDisposable {
     this.#isRefusing = false;
   }
 
+  /** As in the beginning; what was held back arrives. */
+  heal(): void {
+    this.admit();
+    this.delay(0);
+    this.resume();
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cut();
