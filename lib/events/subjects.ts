@@ -46,12 +46,7 @@ export class Subjects {
     return `${this.#root}.node.${encodeToken(node)}.>`;
   }
 
-  /** Every stream that is not one node's. */
-  everyObject(): string {
-    return `${this.#root}.all.>`;
-  }
-
-  /** All that is said of this history: what its publisher may say. */
+  /** All that is said of this history. */
   history(): string {
     return `${this.#root}.>`;
   }
@@ -65,6 +60,12 @@ export class Subjects {
     const of = stream.node === undefined ? "all" : `node.${encodeToken(stream.node)}`;
     return `${this.#root}.${of}.${encodeToken(stream.group)}.${encodeToken(stream.resource)}`;
   }
+}
+
+/** What a publisher of the cluster says, of any history, and the heads of others that it hears. */
+export function publisherPatterns(cluster: string): { readonly says: string; readonly hears: string } {
+  const root = `keelson.${encodeToken(cluster)}`;
+  return { says: `${root}.>`, hears: `${root}.*.heads` };
 }
 
 /**

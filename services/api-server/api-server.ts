@@ -5,6 +5,7 @@ import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import type { Bus } from "../../lib/events/bus.ts";
 import type { BusMembership } from "../../lib/events/bus-changes.ts";
+import type { BusUsers } from "../../lib/events/nats/bus-users.ts";
 import { Discovery } from "../../lib/resource/discovery/discovery.ts";
 import { OpenApi } from "../../lib/resource/openapi/openapi.ts";
 import type { Registry } from "../../lib/resource/registry.ts";
@@ -17,6 +18,7 @@ import { bootstrap } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
 import { StoreCompactor, type StoreCompactorOptions } from "./core/store-compactor.ts";
+import type { EventsBus } from "./events/events-service.ts";
 import { GrpcFace } from "./grpc/grpc-face.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { storeEpoch } from "./publish/store-epoch.ts";
@@ -35,6 +37,8 @@ export interface ApiServerComponents {
   readonly registry: Registry;
   /** Where changes are published; belongs to the caller, too. Absent: nothing is published. */
   readonly bus?: Bus;
+  /** Admits other processes to the bus; absent: it asks nobody for a token. */
+  readonly busUsers?: BusUsers;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -115,9 +119,21 @@ export class ApiServer implements Startable {
     if (options.grpc === undefined) return;
     const { clientCaPem } = options;
     this.#grpc = new GrpcFace(
-      { ...this.#built, registry, authenticator, health: this.#health, clock, log },
+      {
+        ...this.#built,
+        registry,
+        authenticator,
+        events: this.#eventsBus(components),
+        health: this.#health,
+        clock,
+        log,
+      },
       { ...options.grpc, tls: { ...options.tls, clientCaPem } },
     );
+  }
+
+  #eventsBus({ bus, busUsers }: ApiServerComponents): EventsBus | undefined {
+    return bus === undefined ? undefined : { membership: this.#membership, users: busUsers };
   }
 
   #newPublisher({ bus, ...components }: ApiServerComponents, cluster: string): Publisher | undefined {

@@ -9,7 +9,7 @@ import { busSuite } from "../../lib/events/bus.suite.ts";
 import type { BusHandler } from "../../lib/events/bus.ts";
 import { type BusUser, BusUsers } from "../../lib/events/nats/bus-users.ts";
 import { NatsBus, type NatsBusOptions } from "../../lib/events/nats/nats-bus.ts";
-import { Subjects } from "../../lib/events/subjects.ts";
+import { publisherPatterns, Subjects } from "../../lib/events/subjects.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { NatsServer } from "../kit/nats.ts";
@@ -19,7 +19,8 @@ type Rights = Pick<BusUser, "hears" | "says">;
 
 const subjects = new Subjects("lab", "e1");
 const EVERYTHING: Rights = { hears: [">"], says: [">"] };
-const PUBLISHER: Rights = { hears: [subjects.heads()], says: [subjects.history()] };
+const { hears: heads, says } = publisherPatterns("lab");
+const PUBLISHER: Rights = { hears: [heads], says: [says] };
 const pods = { group: "", resource: "pods" };
 const nodeRights = (node: string): Rights => ({ hears: [subjects.node(node), subjects.heads()], says: [] });
 const SCHEDULER: Rights = { hears: [subjects.stream(pods), subjects.heads()], says: [] };
@@ -127,13 +128,13 @@ describe.skipIf(skipping("bus-users", whyNotPrograms(["nats-server"])))("users o
     }
   });
 
-  test("F8: whoever is no api-server publishes nothing, and an api-server nothing of another history", async () => {
+  test("F8: whoever is no api-server publishes nothing, and an api-server nothing of another cluster", async () => {
     const all = await hears(await busOf(EVERYTHING), "keelson.>");
     const scheduler = await busOf(SCHEDULER);
     scheduler.publish(subjects.object(pods, "default", "forged"), new Uint8Array(1));
     await expect.poll(() => warnings.join()).toMatch(/permissions violation for publish/i);
     const publisher = await busOf(PUBLISHER);
-    publisher.publish(new Subjects("lab", "e2").object(pods, "default", "forged"), new Uint8Array(1));
+    publisher.publish(new Subjects("other", "e1").object(pods, "default", "forged"), new Uint8Array(1));
     publisher.publish(subjects.object(pods, "default", "real"), new Uint8Array(1));
     await expect.poll(() => all.texts).toEqual([subjects.object(pods, "default", "real")]);
   });

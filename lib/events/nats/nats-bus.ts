@@ -14,8 +14,10 @@ import { UserKey } from "./user-key.ts";
 
 /** Where a bus gets the right to connect. */
 export interface BusCredentials {
-  /** A fresh token for this user key; rejects while none can be had. Asked before each connection. */
+  /** A fresh token for this user key, an empty one when none is needed; rejects while none can be had. Asked before each connection. */
   join(userPublicKey: string): Promise<BusToken>;
+  /** Has `listener` told when the token should be replaced before its time. */
+  onStale?(listener: () => void): void;
 }
 
 export interface NatsBusOptions {
@@ -67,6 +69,7 @@ export class NatsBus implements Bus {
   /** Handed to the client and not yet known to be with the server. */
   #outgoingBytes = 0;
   #confirming = false;
+  #renewSoon = () => {};
   /** Why no connection could be made, as it was told last. */
   #problem = "";
 
@@ -81,6 +84,7 @@ export class NatsBus implements Bus {
     this.#clock = components.clock;
     this.#log = components.log;
     this.#credentials = components.credentials;
+    this.#credentials?.onStale?.(() => this.#renewSoon());
     this.#options = options;
     this.#limitBytes = options.outgoingLimitBytes ?? 8 * 1024 * 1024;
     this.#delayMs = options.reconnectDelayMs ?? 500;
@@ -155,7 +159,10 @@ export class NatsBus implements Bus {
       ? this.#clock.sleep(Math.max(0, renewAtMs - this.#clock.nowMs()), waking.signal).then(() => true)
       : new Promise<boolean>(() => {});
     const ended = connection.closed().then(() => false);
-    const isDue = await Promise.race([due, ended]);
+    const asked = new Promise<boolean>((resolve) => {
+      this.#renewSoon = () => resolve(true);
+    });
+    const isDue = await Promise.race([due, asked, ended]);
     due.catch(() => {});
     waking.abort();
     return isDue && !connection.isClosed();
@@ -236,6 +243,7 @@ export class NatsBus implements Bus {
     const key = this.#userKey;
     const askedMs = this.#clock.nowMs();
     const { jwt, expiresMs } = await this.#credentials.join(key.publicKey);
+    if (jwt === "") return { renewAtMs: Number.POSITIVE_INFINITY };
     return {
       authenticator: (nonce) => ({ jwt, nkey: key.publicKey, sig: key.sign(nonce ?? "") }),
       renewAtMs: askedMs + (expiresMs - askedMs) * RENEW_AFTER,

@@ -5,16 +5,18 @@ import type { Startable } from "../../../lib/core/startable.ts";
 import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
 import { ServerReflectionDefinition } from "../../../lib/gen/grpc/reflection/v1/reflection.ts";
 import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.ts";
+import { EventsDefinition } from "../../../lib/gen/keelson/events/v1/events_service.ts";
 import type { Registry } from "../../../lib/resource/registry.ts";
 import { typedServiceOf } from "../../../lib/resource/typed-service.ts";
 import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
 import { healthService } from "../../../lib/transport/health-service.ts";
 import { reflectionService } from "../../../lib/transport/reflection-service.ts";
+import { type EventsServiceComponents, eventsService } from "../events/events-service.ts";
 import type { Health } from "../rest/health.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
 import { typedService } from "./typed-service.ts";
 
-export interface GrpcFaceComponents extends ResourcesServiceComponents {
+export interface GrpcFaceComponents extends ResourcesServiceComponents, EventsServiceComponents {
   readonly registry: Registry;
   readonly health: Health;
   readonly clock: Clock;
@@ -42,10 +44,11 @@ export class GrpcFace implements Startable {
     this.#server = new GrpcServer({ log: components.log }, { tls: options.tls });
     const resources = resourcesService(components);
     this.#server.addService(ResourcesDefinition, resources);
+    this.#server.addService(EventsDefinition, eventsService(components));
     const isReady = async (): Promise<boolean> =>
       (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
     this.#server.addService(HealthDefinition, healthService(components, [ResourcesDefinition.fullName], isReady));
-    const names: string[] = [ResourcesDefinition, HealthDefinition, ServerReflectionDefinition].map(
+    const names: string[] = [ResourcesDefinition, EventsDefinition, HealthDefinition, ServerReflectionDefinition].map(
       ({ fullName }) => fullName,
     );
     for (const definition of components.registry.resources()) {

@@ -1,4 +1,4 @@
-import { badRequest, unauthorized } from "../../../lib/core/status-error.ts";
+import { badRequest } from "../../../lib/core/status-error.ts";
 import {
   type DeleteCollectionRequest,
   type DeleteCollectionResponse,
@@ -17,16 +17,16 @@ import {
 } from "../../../lib/gen/keelson/api/v1/resources.ts";
 import type { ServerCall, ServiceHandlers } from "../../../lib/transport/grpc-server.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { certificateSubject } from "../auth/client-certificate.ts";
 import type { ObjectView } from "../core/answer.ts";
 import { bookmarkObject } from "../core/bookmark.ts";
 import type { KindTable } from "../core/kind-table.ts";
 import type { ListAnswer } from "../core/reader.ts";
-import type { Call, Identity } from "../core/request.ts";
+import type { Call } from "../core/request.ts";
 import type { Operation, ResourceCore } from "../core/resource-core.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
 import type { ServedKind } from "../core/stored-kind.ts";
 import type { WatchItem } from "../core/watcher.ts";
+import { callerOf } from "./rpc-caller.ts";
 import {
   answerEncodingOf,
   applyOf,
@@ -104,7 +104,7 @@ class RpcFace {
 
   async answer<T>(server: ServerCall, work: (call: Call) => Promise<T>): Promise<T> {
     try {
-      const identity = await this.#authenticate(server);
+      const identity = await callerOf(server, this.#components.authenticator);
       return await work({ identity, signal: server.signal, warnings: [] });
     } catch (error) {
       throw rpcErrorOf(error, this.#components.statusCodec);
@@ -157,7 +157,7 @@ class RpcFace {
   async *watch(request: WatchRequest, server: ServerCall): AsyncGenerator<WatchResponse> {
     const { core, kinds, statusCodec } = this.#components;
     try {
-      const identity = await this.#authenticate(server);
+      const identity = await callerOf(server, this.#components.authenticator);
       const target = targetOf(kinds, request.target);
       const encoding = answerEncodingOf(request.encoding);
       const batches = await core.watch(
@@ -237,14 +237,6 @@ class RpcFace {
       default:
         throw badRequest("an operation of the transaction is empty");
     }
-  }
-
-  async #authenticate(server: ServerCall): Promise<Identity> {
-    const certificate = server.peerCertificate;
-    const byCertificate = certificate === undefined ? undefined : certificateSubject(certificate);
-    const identity = byCertificate ?? (await this.#components.authenticator.byToken(server.header("authorization")));
-    if (identity === undefined) throw unauthorized();
-    return identity;
   }
 }
 
