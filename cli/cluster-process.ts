@@ -115,21 +115,22 @@ export async function stopProcess(
     if (waitedMs > limitMs) signalProcess(record, "SIGKILL");
     await sleep(POLL_MS);
   }
-  await endLeftovers(dataDir, sleep);
+  const hadLeftovers = await endLeftovers(dataDir, sleep);
   rmSync(dataDir.file(RECORD), { force: true });
-  return wasRunning;
+  return wasRunning || hadLeftovers;
 }
 
 /**
  * Ends at once what a process of the cluster that was killed has started: in the split layout, all of it. They are known by
- * their session, which no record can miss; containers and containerd have left it and go on.
+ * their session, which no record can miss; containers and containerd have left it and go on. Resolves to
+ * whether there was anything.
  */
-export async function endLeftovers(dataDir: DataDir, sleep: (ms: number) => Promise<void>): Promise<void> {
+export async function endLeftovers(dataDir: DataDir, sleep: (ms: number) => Promise<void>): Promise<boolean> {
   const record = readProcessRecord(dataDir);
-  if (record === undefined || record.bootId !== bootId() || isRunning(record)) return;
-  for (;;) {
+  if (record === undefined || record.bootId !== bootId() || isRunning(record)) return false;
+  for (let round = 0; ; round++) {
     const left = sessionMembers(record);
-    if (left.length === 0) return;
+    if (left.length === 0) return round > 0;
     for (const each of left) signalProcess(each, "SIGKILL");
     await sleep(POLL_MS);
   }

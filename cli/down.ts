@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
+import { containerNodeOptions } from "../cluster/container-node-options.ts";
 import { LocalNetwork } from "../cluster/local-network.ts";
 import { silentLog } from "../lib/core/log.ts";
 import { runCommand } from "../lib/process/command.ts";
@@ -43,7 +44,7 @@ export async function stopCluster(dataDir: DataDir, record: ClusterRecord): Prom
   const wasRunning = await stopProcess(dataDir, STOP_LIMIT_MS, (ms) => realClock.sleep(ms));
   if (record.runtime === "containerd") {
     const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
-    await new ContainerNode(parts, { dataDir: dataDir.path, id: record.id }).stop();
+    await new ContainerNode(parts, containerNodeOptions(dataDir.path, record)).stop();
     if (record.network !== undefined) await new LocalNetwork(runCommand).remove(record.network);
   }
   return wasRunning;
@@ -58,10 +59,12 @@ function readRecordOrNothing(dataDir: DataDir): ClusterRecord | undefined {
   }
 }
 
+const MADE = ["cluster.json", "run", "pki", "store", "nodes", "containerd", "kubeconfig", "logs", "keelson.log"];
+
 /** Only what Keelson made: a folder that a person named by mistake keeps everything else. */
 function purgeData(dataDir: DataDir): void {
   if (!existsSync(dataDir.path)) return;
-  for (const name of ["cluster.json", "run", "pki", "store", "nodes", "containerd", "kubeconfig", "keelson.log"]) {
+  for (const name of MADE) {
     rmSync(dataDir.file(name), { recursive: true, force: true });
   }
   if (readdirSync(dataDir.path).length === 0) rmdirSync(dataDir.path);

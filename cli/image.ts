@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
+import { containerNodeOptions } from "../cluster/container-node-options.ts";
 import { silentLog } from "../lib/core/log.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
@@ -67,7 +68,7 @@ function runningNode(dataDir: DataDir): ContainerNode | undefined {
   if (record.runtime === "simulated") return undefined;
   return new ContainerNode(
     { clock: realClock, random: realRandom, log: silentLog, run: runCommand },
-    { dataDir: dataDir.path, id: record.id },
+    containerNodeOptions(dataDir.path, record),
   );
 }
 

@@ -3,6 +3,7 @@ import { type Command, UsageError } from "./command.ts";
 /** Roles that run as a process of their own. */
 const ROLES: Readonly<Record<string, () => Promise<Command>>> = {
   "all-in-one": async () => (await import("./run-all-in-one.ts")).runAllInOneCommand,
+  split: async () => (await import("./run-split.ts")).runSplitCommand,
   store: async () => (await import("./run-store.ts")).runStoreCommand,
   "api-server": async () => (await import("./run-api-server.ts")).runApiServerCommand,
   scheduler: async () => (await import("./run-scheduler.ts")).runSchedulerCommand,

@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
-import path from "node:path";
 import { UsageError } from "./command.ts";
+import { missingPrograms, type NeededProgram } from "./needed-programs.ts";
 
 export type RuntimeName = "containerd" | "simulated";
 
-/** What real containers need on the machine, as program and Debian package. */
-const NEEDED: readonly (readonly [program: string, debianPackage: string])[] = [
+/** What real containers need on the machine. */
+const NEEDED: readonly NeededProgram[] = [
   ["containerd", "containerd"],
   ["runc", "runc"],
   ["nft", "nftables"],
@@ -13,7 +12,6 @@ const NEEDED: readonly (readonly [program: string, debianPackage: string])[] = [
   ["nsenter", "util-linux"],
   ["busybox", "busybox-static"],
 ];
-const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /** `asked`, or containerd where it can run; `reason` says why not when the choice fell to simulated by itself. */
 export function chooseRuntime(
@@ -29,8 +27,5 @@ export function chooseRuntime(
 
 function containerdObstacle(searchPath: string): string {
   if (process.getuid?.() !== 0) return "real containers need root";
-  const folders = [...searchPath.split(":").filter((folder) => folder !== ""), ...SYSTEM_FOLDERS];
-  const missing = NEEDED.filter(([program]) => !folders.some((folder) => existsSync(path.join(folder, program))));
-  if (missing.length === 0) return "";
-  return `not installed: ${missing.map(([program]) => program).join(", ")}; on Debian: apt-get install ${missing.map(([, name]) => name).join(" ")}`;
+  return missingPrograms(NEEDED, searchPath);
 }

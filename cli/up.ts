@@ -4,10 +4,11 @@ import path from "node:path";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
 import { enterCommand, LocalNetwork, RangeTakenError } from "../cluster/local-network.ts";
 import { planNetwork } from "../cluster/network-plan.ts";
+import { SPLIT_NODES_MAX } from "../cluster/split/split-nodes.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
-import { openListener, runningPid, startProcess } from "./cluster-process.ts";
+import { endLeftovers, openListener, runningPid, startProcess } from "./cluster-process.ts";
 import {
   type Command,
   type CommandIo,
@@ -21,6 +22,7 @@ import {
 import { DataDir, nearestExisting } from "./data-dir.ts";
 import { stopCluster } from "./down.ts";
 import { kubectlFolder } from "./kubectl.ts";
+import { LAYOUT_FLAGS, type Layout, type LayoutWish, layoutFlags, settleLayout } from "./layout-choice.ts";
 import { Progress } from "./progress.ts";
 import { chooseRuntime, type RuntimeName } from "./runtime-choice.ts";
 
@@ -31,14 +33,22 @@ const PLANS_MAX = 5;
 
 export const upCommand: Command = {
   summary: "starts a cluster, or says that it runs",
-  usage: `keelson up [--data-dir=DIR] [--runtime=containerd|simulated] [--nodes=N] [--api-port=N]
-           [--kubeconfig=PATH] [--foreground]
+  usage: `keelson up [--data-dir=DIR] [--layout=all-in-one|split] [--runtime=containerd|simulated] [--nodes=N]
+           [--api-port=N] [--kubeconfig=PATH] [--foreground]
 
+  --layout      all-in-one (one process, the default) or split (a process for each role, two of most, supervised)
   --runtime     containerd (real containers; needs root) or simulated; the default is containerd where it can run
   --nodes       number of simulated nodes (1)
   --api-port    port of the API on 127.0.0.1; 0 takes a free one (${DEFAULT_API_PORT}, or a free one where that is taken)
   --kubeconfig  also writes the kubeconfig there
-  --foreground  stays, and takes the cluster down when it is interrupted`,
+  --foreground  stays, and takes the cluster down when it is interrupted
+
+  --store=etcd://HOST:PORT[,HOST:PORT...]
+                with --layout=split: keeps objects in that etcd instead of a store of its own
+  --store-cert, --store-key, --store-ca
+                PEM files: the certificate and key that etcd knows clients by, and the authority of its own
+  --store-insecure
+                that etcd is on loopback and takes plain text`,
   run: up,
 };
 
@@ -47,6 +57,7 @@ interface UpFlags {
   /** The user named the folder, so further commands must too. */
   readonly named: boolean;
   readonly runtime: RuntimeName | undefined;
+  readonly layout: LayoutWish;
   readonly nodes: number | undefined;
   readonly apiPort: number | undefined;
   readonly kubeconfig: string | undefined;
@@ -57,14 +68,21 @@ async function up(args: readonly string[], io: CommandIo): Promise<number> {
   const flags = readFlags(args, io);
   const record = flags.dataDir.readRecord<ClusterRecord>();
   const { runtime, reason } = settleRuntime(flags, record, io);
-  checkNodes(flags, runtime);
+  const world = { dataDir: flags.dataDir.path, searchPath: io.env["PATH"] ?? "" };
+  const layout = settleLayout(flags.layout, record, world);
+  checkNodes(flags, runtime, layout);
   if (flags.kubeconfig !== undefined) checkWritable(flags.kubeconfig);
   if (runningPid(flags.dataDir) !== undefined) return alreadyUp(flags, record, io);
 
+  // Of the split layout, when its supervisor was killed: they hold the ports.
+  await endLeftovers(flags.dataDir, (ms) => realClock.sleep(ms));
   const progress = new Progress(realClock, (text) => io.out(text));
   const listener = await settleListener(flags, record);
-  io.out(`keelson up: ${runtime} runtime${reason === "" ? "" : ` (${reason})`}, data in ${flags.dataDir.path}\n`);
-  const next = await settleRecord(flags, record, runtime, listener.port);
+  const roles = layout.name === "split" ? "a process per role, " : "";
+  io.out(
+    `keelson up: ${roles}${runtime} runtime${reason === "" ? "" : ` (${reason})`}, data in ${flags.dataDir.path}\n`,
+  );
+  const next = await settleRecord(flags, record, { runtime, layout, apiPort: listener.port });
   try {
     flags.dataDir.make();
     return await start(flags, next, listener.server, progress, io);
@@ -76,6 +94,7 @@ async function up(args: readonly string[], io: CommandIo): Promise<number> {
 function readFlags(args: readonly string[], io: CommandIo): UpFlags {
   const { values } = parseFlags(args, {
     "data-dir": "string",
+    ...LAYOUT_FLAGS,
     runtime: "string",
     nodes: "string",
     "api-port": "string",
@@ -88,6 +107,7 @@ function readFlags(args: readonly string[], io: CommandIo): UpFlags {
     dataDir,
     named: values["data-dir"] !== undefined,
     runtime: choiceFlag(values, "runtime", ["containerd", "simulated"] as const),
+    layout: layoutFlags(values),
     nodes: optionalInteger(values, "nodes", 1, NODES_MAX),
     apiPort: optionalInteger(values, "api-port", 0, 65_535),
     kubeconfig: stringFlag(values, "kubeconfig"),
@@ -112,7 +132,12 @@ function settleRuntime(
   return chooseRuntime(record?.runtime ?? flags.runtime, io.env["PATH"] ?? "");
 }
 
-function checkNodes(flags: UpFlags, runtime: RuntimeName): void {
+function checkNodes(flags: UpFlags, runtime: RuntimeName, layout: Layout): void {
+  if (layout.name === "split" && flags.nodes !== undefined && flags.nodes > SPLIT_NODES_MAX) {
+    throw new UsageError(
+      `--nodes=${flags.nodes}: in the split layout each node is a process, ${SPLIT_NODES_MAX} at most`,
+    );
+  }
   if (runtime === "containerd" && flags.nodes !== undefined && flags.nodes > 1) {
     throw new UsageError(
       `--nodes=${flags.nodes} needs --runtime=simulated: this release runs one node with real containers`,
@@ -161,18 +186,20 @@ async function settleListener(
 async function settleRecord(
   flags: UpFlags,
   record: ClusterRecord | undefined,
-  runtime: RuntimeName,
-  apiPort: number,
+  chosen: { readonly runtime: RuntimeName; readonly layout: Layout; readonly apiPort: number },
 ): Promise<ClusterRecord> {
+  const { name, store } = chosen.layout;
   const id = record?.id ?? realRandom.suffix(ID_LENGTH);
   const network = record?.network;
   return {
     id,
-    runtime,
+    layout: name,
+    runtime: chosen.runtime,
     nodes: flags.nodes ?? record?.nodes ?? 1,
-    apiPort,
+    apiPort: chosen.apiPort,
     grpcPort: record?.grpcPort ?? (await freePort()),
     ...(network === undefined ? {} : { network }),
+    ...(store === undefined ? {} : { store }),
   };
 }
 
@@ -195,7 +222,7 @@ async function start(
       ? await makeNetwork(flags.dataDir, settled, progress, io)
       : { record: settled, prefix: [] };
   flags.dataDir.writeRecord(record);
-  const started = startProcess(flags.dataDir, "all-in-one", listener, prefix);
+  const started = startProcess(flags.dataDir, record.layout ?? "all-in-one", listener, prefix);
   listener.close();
   const exit = new Promise<number>((resolve) => started.child.on("exit", (code) => resolve(code ?? 1)));
   let ready = false;

@@ -15,6 +15,7 @@ import { ControllerManager } from "../services/controller-manager/controller-man
 import { Scheduler } from "../services/scheduler/scheduler.ts";
 import { openStore } from "../services/store/open-store.ts";
 import type { SqliteStore } from "../services/store/sqlite-store.ts";
+import { clusterAddresses } from "./cluster-addresses.ts";
 import { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 import { LocalNodes } from "./local-nodes.ts";
@@ -146,7 +147,7 @@ export class AllInOne implements Startable {
       record.network === undefined ? [] : [addressAt(record.network.serviceCidr, 1), record.network.nodeAddress];
     const tls = await this.#pki.certificate("api-server", "server", serviceAddress);
     const kubelet = await this.#pki.certificate("api-server", "kubelet-client");
-    const kubeconfig = await this.#pki.kubeconfig(`keelson-${record.id}`, this.#apiAddress());
+    const kubeconfig = await this.#pki.kubeconfig(`keelson-${record.id}`, clusterAddresses(record).api);
     writeFileSync(path.join(dataDir, "kubeconfig"), kubeconfig, { mode: 0o600 });
     const keys = await this.#pki.serviceAccountKeys();
     return {
@@ -201,10 +202,6 @@ export class AllInOne implements Startable {
     return this.#options.record.network?.nodeAddress ?? "127.0.0.1";
   }
 
-  #apiAddress(): string {
-    return `https://127.0.0.1:${this.#options.record.apiPort}`;
-  }
-
   async #describe(): Promise<ClusterStatus> {
     const { record } = this.#options;
     const roles: RoleStatus[] = [
@@ -219,12 +216,7 @@ export class AllInOne implements Startable {
       },
       ...(this.#nodes === undefined ? [] : await this.#nodes.describe()),
     ];
-    const network =
-      record.network === undefined
-        ? {}
-        : { node: record.network.nodeAddress, pods: record.network.podCidr, services: record.network.serviceCidr };
-    const grpc = this.#api === undefined ? {} : { grpc: `${this.#nodeHost()}:${this.#api.grpcPort}` };
-    const addresses = { api: this.#apiAddress(), ...grpc, ...network };
+    const addresses = clusterAddresses(record);
     const healthy = roles.every((one) => one.health === "ok");
     return {
       pid: process.pid,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
@@ -15,6 +16,7 @@ import { ContainerdInstance, readSnapshotter } from "./runtime/cri/containerd-in
 import { unmountBelow } from "./volumes/unmount-below.ts";
 
 const SOURCES = path.resolve(import.meta.dirname, "..");
+const ID_DIGITS = 8;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 export interface ContainerNodeParts {
@@ -27,8 +29,8 @@ export interface ContainerNodeParts {
 export interface ContainerNodeOptions {
   /** What stays over reboots; everything in it that is mounted is taken for this node's. */
   readonly dataDir: string;
-  /** Short, unique on the machine. */
-  readonly id: string;
+  /** Short, unique on the machine; absent: one made of the directory's path. */
+  readonly id?: string;
 }
 
 /** What a node with real containers has around its agent: CNI plugins, a containerd of its own, the sandbox image. */
@@ -41,7 +43,7 @@ export class ContainerNode {
   #podNetwork: PodNetwork | undefined;
 
   constructor(parts: ContainerNodeParts, options: ContainerNodeOptions) {
-    const { dataDir, id } = options;
+    const { dataDir, id = idOf(options.dataDir) } = options;
     this.#parts = parts;
     this.#dataDir = dataDir;
     this.#folder = path.join(dataDir, "containerd");
@@ -125,4 +127,8 @@ export class ContainerNode {
       channel.close();
     }
   }
+}
+
+function idOf(dataDir: string): string {
+  return createHash("sha256").update(path.resolve(dataDir)).digest("hex").slice(0, ID_DIGITS);
 }

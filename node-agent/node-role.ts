@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { ApiClient } from "../lib/client/api-client.ts";
@@ -100,8 +99,7 @@ export class NodeRole implements Startable {
 
   async #containers(): Promise<Runs> {
     const { dataDir, podCidr } = this.#options;
-    const id = createHash("sha256").update(path.resolve(dataDir)).digest("hex").slice(0, 8);
-    const node = new ContainerNode({ ...this.#components, run: runCommand }, { dataDir, id });
+    const node = new ContainerNode({ ...this.#components, run: runCommand }, { dataDir });
     await node.start(podCidr);
     const runtime = new CriRuntime({ ...this.#components, network: node.podNetwork }, { socketPath: node.socketPath });
     return { runtime, machine: await readMachine(dataDir) };

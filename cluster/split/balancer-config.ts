@@ -32,14 +32,12 @@ backend ${kind}-any
 ${servers.map((one) => `  server ${one.name} 127.0.0.1:${portOf(one)}`).join("\n")}
 `;
   return `global
-  log stdout format raw daemon notice
   nbthread 1
   maxconn 4000
   no strict-limits
 
 defaults
   mode tcp
-  log global
   balance roundrobin
   option redispatch 1
   option clitcpka

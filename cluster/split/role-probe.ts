@@ -25,13 +25,18 @@ export function describeProbe(socket: string): Probe {
     });
 }
 
-/** nats-server greets whoever connects, before TLS. */
-export function natsProbe(port: number): Probe {
+/** nats-server greets whoever connects and then proves itself; who leaves before is an error in its log. */
+export function natsProbe(port: number, authorityPem: string): Probe {
   return () =>
     onSocket(connect(port, "127.0.0.1"), (socket, done) => {
-      socket.once("data", (data) =>
-        done(String(data).startsWith("INFO ") ? OK : failing("does not greet as NATS does")),
-      );
+      socket.once("data", (data) => {
+        if (!String(data).startsWith("INFO ")) return done(failing("does not greet as NATS does"));
+        const secured = connectTls({ socket, ca: authorityPem, servername: "nats" }, () => {
+          // Sent to its end, or the server would not learn that the greeting went well.
+          secured.end(() => done(OK));
+        });
+        secured.once("error", (error) => done(failing(`cannot prove what it is: ${error.message}`)));
+      });
     });
 }
 
