@@ -36,20 +36,22 @@ export function runCommand(
   });
 }
 
-/** The real kubectl 1.36, bound to one kubeconfig. */
+/** The real kubectl 1.36, bound to one kubeconfig; `within` is a command that runs it elsewhere (another namespace). */
 export class Kubectl {
   readonly #kubeconfig: string;
   readonly #cacheFolder: string;
+  readonly #within: readonly string[];
 
-  constructor(kubeconfig: string, cacheFolder: string) {
+  constructor(kubeconfig: string, cacheFolder: string, within: readonly string[] = []) {
     this.#kubeconfig = kubeconfig;
     this.#cacheFolder = cacheFolder;
+    this.#within = within;
   }
 
   async run(args: readonly string[], options: { input?: string; timeoutMs?: number } = {}): Promise<CommandResult> {
     const program = `${await kubectlFolder()}/kubectl`;
     return runCommand(
-      [program, `--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#cacheFolder}`, ...args],
+      [...this.#within, program, `--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#cacheFolder}`, ...args],
       options,
     );
   }
