@@ -1,32 +1,30 @@
 import { afterEach, expect, test } from "vitest";
 import type { Change } from "./envelope.ts";
-import type { StreamFollower } from "./stream-follower.ts";
 import type { Faults } from "./testkit/faulty-bus.ts";
-import { type FollowedState, StreamWorld } from "./testkit/stream-world.ts";
+import { FollowedStream, StreamWorld } from "./testkit/stream-world.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
-const started: StreamFollower[] = [];
+const started: FollowedStream[] = [];
 
 interface Scene {
   readonly world: StreamWorld;
-  readonly follower: StreamFollower;
-  readonly state: FollowedState;
+  readonly followed: FollowedStream;
 }
 
+/** With the first heads heard: the bus is not silent any more. */
 async function scene(seed = 1): Promise<Scene> {
   const world = new StreamWorld(seed);
   await world.bus.start();
   for (let i = 0; i < 5; i++) world.write(world.pods, [`early-${i}`]);
-  const { follower, state } = world.follow(world.pods);
-  started.push(follower);
-  const starting = follower.start();
-  await world.clock.advance(100);
-  await starting;
-  return { world, follower, state };
+  const followed = new FollowedStream(world, world.pods);
+  started.push(followed);
+  followed.start();
+  await world.clock.advance(1_100);
+  return { world, followed };
 }
 
 afterEach(async () => {
-  for (const follower of started.splice(0)) await follower.stop();
+  for (const followed of started.splice(0)) await followed.stop();
 });
 
 /** Some seconds of writes to two streams, several objects at once among them. */
@@ -43,9 +41,9 @@ async function churn(world: StreamWorld, steps = 200, between: () => void = () =
   }
 }
 
-function expectEqual({ world, follower, state }: Scene): void {
-  expect(state.objects).toEqual(world.state(world.pods));
-  expect(follower.coveredRevision).toBe(world.revision);
+function expectEqual({ world, followed }: Scene): void {
+  expect(followed.objects).toEqual(world.state(world.pods));
+  expect(followed.covered).toBe(world.revision);
 }
 
 test("without faults the API is asked once, at the start", async () => {
@@ -53,7 +51,8 @@ test("without faults the API is asked once, at the start", async () => {
   await churn(it.world);
   await it.world.clock.advance(2_000);
   expectEqual(it);
-  expect(it.follower.counts).toMatchObject({ resumes: 0, relists: 0, duplicates: 0 });
+  expect(it.followed.counts).toMatchObject({ resumes: 1, duplicates: 0 });
+  expect(it.followed.lists).toBe(1);
 });
 
 const FAULTS: readonly [string, Faults][] = [
@@ -72,8 +71,8 @@ test.each(FAULTS)("invariant 28: %s changes latency only", async (_name, faults)
     it.world.bus.faults = {};
     await it.world.clock.advance(6_000);
     expectEqual(it);
-    expect([...it.state.batches].sort((a, b) => a - b)).toEqual(it.state.batches);
-    expect(it.follower.counts.relists).toBe(0);
+    expect([...it.followed.batches].sort((a, b) => a - b)).toEqual(it.followed.batches);
+    expect(it.followed.lists).toBe(1);
   }
 });
 
@@ -87,7 +86,8 @@ test("one lost message is healed by one resume, and no list, also when it is the
   it.world.write(it.world.pods, ["lost"]);
   await it.world.clock.advance(1_200);
   expectEqual(it);
-  expect(it.follower.counts).toMatchObject({ resumes: 2, relists: 0 });
+  expect(it.followed.counts.resumes).toBe(3);
+  expect(it.followed.lists).toBe(1);
 });
 
 test("invariant 29: with the bus off for good the follower converges, and goes on when heads come again", async () => {
@@ -96,18 +96,21 @@ test("invariant 29: with the bus off for good the follower converges, and goes o
   await churn(it.world, 50);
   await it.world.clock.advance(7_000);
   expectEqual(it);
+  // One watch that stays open.
+  expect(it.followed.counts.resumes).toBe(2);
   await it.world.bus.start();
   await churn(it.world, 50);
   await it.world.clock.advance(2_000);
   expectEqual(it);
-  const { resumes } = it.follower.counts;
+  const { resumes } = it.followed.counts;
   await churn(it.world, 50);
-  expect(it.follower.counts).toMatchObject({ resumes, relists: 0 });
+  expect(it.followed.counts.resumes).toBe(resumes);
+  expect(it.followed.lists).toBe(1);
 });
 
 test("invariant 30: another epoch, another stream and revisions that the store has not are refused and counted", async () => {
   const it = await scene();
-  const { world, follower } = it;
+  const { world, followed } = it;
   const change: Change = {
     stream: "pods",
     revision: world.revision + 1,
@@ -127,13 +130,13 @@ test("invariant 30: another epoch, another stream and revisions that the store h
   world.publish({ ...change, revision: 10_001, previousRevision: 10_000 });
   await world.clock.advance(500);
   expectEqual(it);
-  expect(follower.counts.refused).toEqual({ epoch: 1, stream: 1, undecodable: 1, "above-durable": 1, forged: 0 });
+  expect(followed.counts.refused).toEqual({ epoch: 1, stream: 1, undecodable: 1, "above-durable": 1, forged: 0 });
 });
 
 test("a forged change that fits is found by the next heads, and everything is read anew", async () => {
   for (const quiet of [false, true]) {
     const it = await scene();
-    const { world, state } = it;
+    const { world, followed } = it;
     const revision = world.revision + 1;
     if (!quiet) world.write(world.secrets, ["real"]);
     const forged: Change = {
@@ -142,10 +145,10 @@ test("a forged change that fits is found by the next heads, and everything is re
     };
     world.publish(forged);
     await world.clock.advance(1);
-    expect(state.objects.has("default/evil")).toBe(true);
+    expect(followed.objects.has("default/evil")).toBe(true);
     await world.clock.advance(4_000);
     expectEqual(it);
-    expect(it.follower.counts.relists).toBe(1);
+    expect(followed.lists).toBe(2);
     // The real one with that revision is heard after a forged one.
     world.publish({ ...forged, revision: world.revision + 1, previousRevision: world.revision });
     world.write(world.pods, ["real"]);
@@ -186,7 +189,46 @@ test("an object that the bus does not carry is read from the API", async () => {
   it.world.write(it.world.pods, ["large"], { identityOnly: true });
   await it.world.clock.advance(50);
   expectEqual(it);
-  expect(it.follower.counts).toMatchObject({ resumes: 1, relists: 0 });
+  expect(it.followed.counts.resumes).toBe(2);
+  expect(it.followed.lists).toBe(1);
+});
+
+test("bytes that are no object are refused, and the API is asked what they should have been", async () => {
+  const it = await scene();
+  it.world.write(it.world.pods, ["web"], { sent: Buffer.from("garbage") });
+  await it.world.clock.advance(50);
+  expectEqual(it);
+  expect(it.followed.counts.refused.undecodable).toBe(1);
+  expect(it.followed.counts.resumes).toBe(2);
+  expect(it.followed.lists).toBe(1);
+});
+
+test("a store with another epoch is listed, and followed under its name", async () => {
+  for (const bump of [1_000, 0]) {
+    const it = await scene();
+    await churn(it.world, 100);
+    it.world.restore(bump);
+    await it.world.clock.advance(7_000);
+    expectEqual(it);
+    expect(it.followed.lists).toBe(2);
+    const { resumes } = it.followed.counts;
+    await churn(it.world, 50);
+    expectEqual(it);
+    expect(it.followed.counts.resumes).toBe(resumes);
+  }
+});
+
+test("a watch that the API ends while the bus is silent is opened again", async () => {
+  const it = await scene();
+  await it.world.bus.stop();
+  await churn(it.world, 50);
+  it.world.apiFails = true;
+  await churn(it.world, 20);
+  it.world.apiFails = false;
+  await churn(it.world, 20);
+  await it.world.clock.advance(2_000);
+  expectEqual(it);
+  expect(it.followed.lists).toBe(1);
 });
 
 test("history that is gone is a list, and an API that is away is asked again", async () => {
@@ -199,5 +241,5 @@ test("history that is gone is a list, and an API that is away is asked again", a
   it.world.apiFails = false;
   await it.world.clock.advance(5_000);
   expectEqual(it);
-  expect(it.follower.counts.relists).toBe(1);
+  expect(it.followed.lists).toBe(2);
 });

@@ -1,12 +1,27 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
-import type { Startable } from "../core/startable.ts";
+import { asStatusError, expired, serviceUnavailable } from "../core/status-error.ts";
 import type { Bus } from "./bus.ts";
 import { type Change, decodeEvent, type Heads } from "./envelope.ts";
+import { FollowerCounts, type Refusal } from "./follower-counts.ts";
 import { type PendingRevision, PendingRevisions } from "./pending-revisions.ts";
 import { checkSum, ProvenRevisions } from "./proven-revisions.ts";
-import type { Answer, StreamSink, StreamSource } from "./stream-source.ts";
+import type { ObjectChange, SourceBatch, StreamSink, StreamSource } from "./stream-source.ts";
 import { type StreamIdentity, Subjects, streamName } from "./subjects.ts";
+
+export interface FollowerComponents<T> {
+  readonly bus: Bus;
+  readonly source: StreamSource<T>;
+  readonly sink: StreamSink<T>;
+  /** The object of a change that has one, as the source would give it; throws when its bytes are not of it. */
+  readonly decode: (change: Change) => T;
+  /** Whether the epoch is still the store's; asked while the bus is silent. Default: always. */
+  readonly isOurEpoch?: () => Promise<boolean>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Counted here, where the counts of several are wanted. */
+  readonly counts?: FollowerCounts;
+}
 
 export interface FollowerOptions {
   readonly cluster: string;
@@ -14,74 +29,50 @@ export interface FollowerOptions {
   readonly stream: StreamIdentity;
   /** How long a message out of order may wait for what comes before it. Default 50. */
   readonly gapWaitMs?: number;
-  /** Without heads for so long the bus counts as away, and the API is asked instead, as often. Default 3,500. */
+  /** Without heads for so long the bus counts as silent. Default 3,500. */
   readonly silenceMs?: number;
-  /** Between two lists, and after a failure of the API. Default 1,000. */
+  /** After a failure of the API. Default 1,000. */
   readonly retryMs?: number;
 }
 
-/** `above-durable`: a revision that the store does not have. `forged`: one that contradicts what was proven. */
-export type Refusal = "undecodable" | "epoch" | "stream" | "above-durable" | "forged";
-
-export interface FollowerCounts {
-  readonly refused: Record<Refusal, number>;
-  duplicates: number;
-  resumes: number;
-  /** Beside the first one. */
-  relists: number;
-}
-
 const PENDING_LIMITS = { revisions: 4_096, sizeBytes: 16 * 1024 * 1024 };
+const EXPIRED = 410;
 
 /**
  * Follows one stream over the bus and proves that it missed nothing: every revision up to `coveredRevision` is applied.
- * A message is applied when the one before it is; a gap, a head that was not heard of, silence or an object that did not
- * fit have the API asked for what came after the last proven revision; a contradiction has it asked for everything.
+ * A message is applied when the one before it is; a gap, a head that was not heard of, or an object that did not fit have
+ * the API asked for what came after the last proven revision. While the bus is silent, that question stays open as a watch.
  */
-export class StreamFollower implements Startable {
-  readonly #bus: Bus;
-  readonly #source: StreamSource;
-  readonly #sink: StreamSink;
+export class StreamFollower<T> {
+  readonly counts: FollowerCounts;
+  readonly #components: FollowerComponents<T>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: FollowerOptions;
   readonly #stream: string;
-  readonly #stopping = new AbortController();
+  readonly #ending = new AbortController();
   readonly #pending = new PendingRevisions(PENDING_LIMITS);
   readonly #proven = new ProvenRevisions();
-  readonly counts: FollowerCounts = {
-    refused: { undecodable: 0, epoch: 0, stream: 0, "above-durable": 0, forged: 0 },
-    duplicates: 0,
-    resumes: 0,
-    relists: 0,
-  };
-  /** -1 before the first list. */
-  #covered = -1;
+  #covered = 0;
   /** A revision that heads tell of and that is not covered; 0: none. */
   #expected = 0;
   /** The newest ones that came while the API was asked. */
   #laterHeads: Heads | undefined;
   /** Heads in a row that lie below what is covered. */
   #lowHeads = 0;
-  #wanted: "nothing" | "resume" | "list" = "nothing";
+  #wantsResume = false;
   #asking: Promise<void> | undefined;
-  #listedAtMs = Number.NEGATIVE_INFINITY;
+  /** Nobody was heard to publish for a while, or ever. */
+  #isSilent = true;
+  /** Ends the watch that is open only because the bus is silent. */
+  #held: AbortController | undefined;
+  #failure: unknown;
   #gapTimer: Timer | undefined;
   #silenceTimer: Timer | undefined;
 
-  constructor(
-    components: {
-      readonly bus: Bus;
-      readonly source: StreamSource;
-      readonly sink: StreamSink;
-      readonly clock: Clock;
-      readonly log: Log;
-    },
-    options: FollowerOptions,
-  ) {
-    this.#bus = components.bus;
-    this.#source = components.source;
-    this.#sink = components.sink;
+  constructor(components: FollowerComponents<T>, options: FollowerOptions) {
+    this.#components = components;
+    this.counts = components.counts ?? new FollowerCounts();
     this.#clock = components.clock;
     this.#log = components.log;
     this.#options = options;
@@ -92,26 +83,47 @@ export class StreamFollower implements Startable {
     return this.#covered;
   }
 
-  /** Resolves when the first list is applied. */
-  async start(): Promise<void> {
-    const subjects = new Subjects(this.#options.cluster, this.#options.epoch);
-    const handler = {
-      message: (_subject: string, bytes: Uint8Array) => this.#hear(bytes),
-      gap: () => this.#want("resume"),
-    };
-    const { signal } = this.#stopping;
-    await this.#bus.subscribe(subjects.stream(this.#options.stream), handler, signal);
-    await this.#bus.subscribe(subjects.heads(), handler, signal);
-    this.#awaitHeads();
-    this.#want("list");
-    await this.#asking;
+  /**
+   * Follows until `signal` is aborted; everything up to `fromRevision` is known already. Fails with 410 when only a list can
+   * tell what is there: history is gone, a message contradicted what was applied, or the store has another epoch. Once.
+   */
+  async run(fromRevision: number, signal: AbortSignal): Promise<void> {
+    const end = () => this.#ending.abort();
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    this.#covered = fromRevision;
+    this.#proven.reset(fromRevision);
+    try {
+      await this.#subscribe();
+      this.#awaitHeads();
+      this.#resume();
+      if (!this.#ending.signal.aborted) {
+        await new Promise((resolve) => this.#ending.signal.addEventListener("abort", resolve, { once: true }));
+      }
+    } finally {
+      signal.removeEventListener("abort", end);
+      this.#gapTimer?.cancel();
+      this.#silenceTimer?.cancel();
+      await this.#asking;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.#gapTimer?.cancel();
-    this.#silenceTimer?.cancel();
-    await this.#asking;
+  async #subscribe(): Promise<void> {
+    const { cluster, epoch, stream } = this.#options;
+    const { bus } = this.#components;
+    const subjects = new Subjects(cluster, epoch);
+    const handler = {
+      message: (_subject: string, bytes: Uint8Array) => {
+        if (!this.#ending.signal.aborted) this.#hear(bytes);
+      },
+      gap: () => {
+        if (bus.status() === "away") this.#isSilent = true;
+        this.#resume();
+      },
+    };
+    await bus.subscribe(subjects.stream(stream), handler, this.#ending.signal);
+    await bus.subscribe(subjects.heads(), handler, this.#ending.signal);
   }
 
   #hear(bytes: Uint8Array): void {
@@ -131,42 +143,60 @@ export class StreamFollower implements Startable {
     }
     const added = this.#pending.add(change);
     if (added === "duplicate") this.counts.duplicates++;
-    else if (added === "full") this.#want("resume");
+    else if (added === "full") this.#resume();
     else if (added === "contradiction") this.#distrust();
     this.#drain();
   }
 
   /** Applies what follows on what is proven, in order; what is left waits for the gap to close. */
   #drain(): void {
-    if (this.#asking !== undefined) return;
     for (let first = this.#pending.first(); first !== undefined; first = this.#pending.first()) {
       if (first.revision > this.#covered) {
-        if (first.missing > 0 || first.previousRevision > this.#covered) break;
-        if (first.parts.some((part) => part?.identityOnly && part.operation === "put")) {
-          this.#want("resume");
+        if (this.#asking !== undefined || first.missing > 0 || first.previousRevision > this.#covered) break;
+        if (!this.#apply(first)) {
+          this.#resume();
           return;
         }
-        this.#apply(first);
       } else if (!this.#proven.has(first.revision) && first.revision > this.#proven.floor) {
         this.#refuse("forged");
       }
       this.#pending.remove(first.revision);
     }
+    if (this.#asking !== undefined) return;
     if (this.#pending.size > 0 || this.#expected > this.#covered) this.#awaitGap();
     else this.#gapTimer = this.#gapTimer?.cancel() ?? undefined;
   }
 
-  #apply(pending: PendingRevision): void {
-    const changes = pending.parts.filter((part) => part !== undefined);
-    this.#proven.add(pending.revision, changes.map(checkSum));
+  /** False when the API must be asked what the revision was. */
+  #apply(pending: PendingRevision): boolean {
+    const parts = pending.parts.filter((part) => part !== undefined);
+    if (parts.some((part) => part.identityOnly && part.operation === "put")) return false;
+    let changes: ObjectChange<T>[];
+    try {
+      changes = parts.map((part) => this.#decoded(part));
+    } catch (error) {
+      this.#log.warn("an object on the bus cannot be read", { stream: this.#stream, error: String(error) });
+      this.#refuse("undecodable");
+      return false;
+    }
+    this.#proven.add(pending.revision, parts.map(checkSum));
     this.#covered = pending.revision;
-    this.#sink.apply(changes, pending.revision);
+    this.#components.sink.apply(changes, pending.revision);
+    return true;
+  }
+
+  #decoded(part: Change): ObjectChange<T> {
+    const { revision, operation, namespace, name } = part;
+    const object = operation === "delete" ? undefined : this.#components.decode(part);
+    return { revision, operation, namespace, name, object };
   }
 
   #hearHeads(heads: Heads): void {
+    this.#isSilent = false;
     this.#awaitHeads();
     if (this.#asking !== undefined) {
       this.#laterHeads = heads;
+      this.#held?.abort();
       return;
     }
     const head = heads.streams.get(this.#stream) ?? 0;
@@ -176,10 +206,13 @@ export class StreamFollower implements Startable {
     }
     // One may be late; of two the second was sent a second after what it does not know of.
     this.#lowHeads = heads.throughRevision < this.#covered ? this.#lowHeads + 1 : 0;
-    if (this.#lowHeads === 2) this.#want("resume");
+    if (this.#lowHeads === 2) this.#resume();
     if (heads.afterRevision > this.#covered) this.#expected = Math.max(this.#expected, heads.throughRevision);
     else if (head > this.#covered) this.#expected = Math.max(this.#expected, head);
-    else this.#covered = Math.max(this.#covered, heads.throughRevision);
+    else if (heads.throughRevision > this.#covered) {
+      this.#covered = heads.throughRevision;
+      this.#components.sink.apply([], this.#covered);
+    }
     this.#drain();
   }
 
@@ -194,16 +227,29 @@ export class StreamFollower implements Startable {
   #awaitGap(): void {
     this.#gapTimer ??= this.#clock.after(this.#options.gapWaitMs ?? 50, () => {
       this.#gapTimer = undefined;
-      this.#want("resume");
+      this.#resume();
     });
   }
 
   #awaitHeads(): void {
     this.#silenceTimer?.cancel();
+    if (this.#ending.signal.aborted) return;
     this.#silenceTimer = this.#clock.after(this.#options.silenceMs ?? 3_500, () => {
       this.#awaitHeads();
-      this.#want("resume");
+      this.#isSilent = true;
+      if (this.#asking === undefined) this.#resume();
+      void this.#checkEpoch();
     });
+  }
+
+  async #checkEpoch(): Promise<void> {
+    try {
+      if ((await this.#components.isOurEpoch?.()) !== false) return;
+    } catch (error) {
+      this.#log.debug("the epoch cannot be asked for", { stream: this.#stream, error: String(error) });
+      return;
+    }
+    this.#end(expired("the store has another epoch"));
   }
 
   #refuse(why: Refusal): void {
@@ -212,14 +258,20 @@ export class StreamFollower implements Startable {
 
   #distrust(): void {
     this.#refuse("forged");
-    this.#want("list");
+    this.#end(expired("the bus contradicts what it told before"));
   }
 
-  #want(what: "resume" | "list"): void {
-    if (this.#wanted !== "list") this.#wanted = this.#covered < 0 ? "list" : what;
+  #end(failure: unknown): void {
+    this.#failure ??= failure;
+    this.#ending.abort();
+  }
+
+  #resume(): void {
+    this.#wantsResume = true;
+    if (this.#ending.signal.aborted) return;
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
-      if (this.#stopping.signal.aborted) return;
+      if (this.#ending.signal.aborted) return;
       const heads = this.#laterHeads;
       this.#laterHeads = undefined;
       this.#drain();
@@ -228,66 +280,70 @@ export class StreamFollower implements Startable {
   }
 
   async #ask(): Promise<void> {
-    const { signal } = this.#stopping;
+    const { signal } = this.#ending;
     this.#gapTimer = this.#gapTimer?.cancel() ?? undefined;
-    while (this.#wanted !== "nothing" && !signal.aborted) {
+    while ((this.#wantsResume || this.#isSilent) && !signal.aborted) {
       try {
-        if (this.#wanted === "list") await this.#list(signal);
-        else await this.#resume(signal);
-      } catch (error) {
+        await this.#catchUp(signal);
+      } catch (thrown) {
         if (signal.aborted) return;
+        const error = asStatusError(thrown);
+        if (error.code === EXPIRED) {
+          this.#end(error);
+          return;
+        }
         this.#log.debug("the API does not answer a follower", { stream: this.#stream, error: String(error) });
         await this.#clock.sleep(this.#options.retryMs ?? 1_000, signal).catch(() => {});
       }
     }
   }
 
-  async #resume(signal: AbortSignal): Promise<void> {
-    const heard = this.#heardSoFar();
+  /** Until everything was told that there was, and then for as long as the bus is silent. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const heard = { revisions: this.#pending.revisions(), expected: this.#expected };
+    const held = new AbortController();
+    let isCurrent = false;
     this.counts.resumes++;
-    const answer = await this.#source.resume(this.#covered, signal);
-    if (signal.aborted || this.#wanted === "list") return;
-    if (answer !== undefined && answer.throughRevision >= this.#covered) {
-      this.#wanted = "nothing";
-      const changes = answer.changes.filter((change) => change.revision > this.#covered);
-      for (const change of changes) this.#proven.add(change.revision, []);
-      this.#covered = answer.throughRevision;
-      if (changes.length > 0) this.#sink.apply(changes, answer.throughRevision);
-      this.#refuseAbove(answer, heard);
-      return;
+    try {
+      for await (const batch of this.#components.source.follow(this.#covered, AbortSignal.any([signal, held.signal]))) {
+        if (signal.aborted) return;
+        this.#take(batch);
+        if (batch.isCurrent && !isCurrent) {
+          isCurrent = true;
+          this.#wantsResume = false;
+          this.#refuseAbove(batch.throughRevision, heard);
+          this.#held = held;
+        }
+        if (isCurrent && !this.#isSilent) return;
+      }
+      if (!held.signal.aborted) throw serviceUnavailable("the API ended the watch of a follower");
+    } finally {
+      held.abort();
+      this.#held = undefined;
     }
-    if (answer !== undefined) this.#refuse("above-durable");
-    this.#wanted = "list";
   }
 
-  async #list(signal: AbortSignal): Promise<void> {
-    const waitMs = this.#listedAtMs + (this.#options.retryMs ?? 1_000) - this.#clock.monotonicMs();
-    if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
-    const heard = this.#heardSoFar();
-    if (this.#covered >= 0) this.counts.relists++;
-    const answer = await this.#source.list(signal);
-    if (signal.aborted) return;
-    this.#listedAtMs = this.#clock.monotonicMs();
-    this.#wanted = "nothing";
-    this.#lowHeads = 0;
-    this.#proven.reset(answer.throughRevision);
-    this.#covered = answer.throughRevision;
-    this.#sink.replace(answer.changes, answer.throughRevision);
-    this.#refuseAbove(answer, heard);
-  }
-
-  #heardSoFar(): { readonly revisions: readonly number[]; readonly expected: number } {
-    return { revisions: this.#pending.revisions(), expected: this.#expected };
+  #take(batch: SourceBatch<T>): void {
+    const changes = batch.changes.filter((change) => change.revision > this.#covered);
+    for (const change of changes) this.#proven.add(change.revision, []);
+    if (batch.throughRevision > this.#covered) {
+      this.#covered = batch.throughRevision;
+      this.#components.sink.apply(changes, this.#covered);
+    }
+    this.#drain();
   }
 
   /** What was heard before the store was asked, and the store does not have, is not the store's. */
-  #refuseAbove(answer: Answer, heard: { readonly revisions: readonly number[]; readonly expected: number }): void {
+  #refuseAbove(
+    throughRevision: number,
+    heard: { readonly revisions: readonly number[]; readonly expected: number },
+  ): void {
     for (const revision of heard.revisions) {
-      if (revision <= answer.throughRevision) continue;
+      if (revision <= throughRevision) continue;
       this.#refuse("above-durable");
       this.#pending.remove(revision);
     }
-    if (heard.expected > answer.throughRevision) this.#refuse("above-durable");
-    if (this.#expected <= Math.max(heard.expected, answer.throughRevision)) this.#expected = 0;
+    if (heard.expected > throughRevision) this.#refuse("above-durable");
+    if (this.#expected <= Math.max(heard.expected, throughRevision)) this.#expected = 0;
   }
 }

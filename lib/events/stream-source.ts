@@ -1,26 +1,33 @@
-import type { Change } from "./envelope.ts";
-
 /** One object's newest state, or its deletion. */
-export type ObjectChange = Pick<Change, "revision" | "operation" | "namespace" | "name" | "encoding" | "object">;
-
-/** Everything that happened to a stream up to and including `throughRevision`, which is the store's at the time asked or newer. */
-export interface Answer {
-  readonly changes: readonly ObjectChange[];
-  readonly throughRevision: number;
+export interface ObjectChange<T> {
+  readonly revision: number;
+  readonly operation: "put" | "delete";
+  readonly namespace: string;
+  readonly name: string;
+  /** Of a deletion: how it was, where that is told. */
+  readonly object: T | undefined;
 }
 
-/** The API as a follower asks it: gRPC, where access is decided. Rejects while it cannot be reached. */
-export interface StreamSource {
-  /** Changes after `fromRevision`, in order; undefined when history does not reach back (`410`). */
-  resume(fromRevision: number, signal: AbortSignal): Promise<Answer | undefined>;
-  /** Every object, as puts. */
-  list(signal: AbortSignal): Promise<Answer>;
+/** What the API tells a follower: whole revisions. */
+export interface SourceBatch<T> {
+  readonly changes: readonly ObjectChange<T>[];
+  /** Nothing up to and including this revision is left to be told. */
+  readonly throughRevision: number;
+  /** Everything was told that the store held when the source was asked. */
+  readonly isCurrent: boolean;
+}
+
+/** The API as a follower asks it: gRPC, where access is decided. */
+export interface StreamSource<T> {
+  /**
+   * Changes after `fromRevision`, in order, until `signal` is aborted. Fails with 410 when history does not reach back, or the
+   * store has no such revision; with anything else while the API cannot be reached.
+   */
+  follow(fromRevision: number, signal: AbortSignal): AsyncIterable<SourceBatch<T>>;
 }
 
 /** Where what is proven goes; called synchronously, must not throw. */
-export interface StreamSink {
-  /** One or more whole revisions, in order. */
-  apply(changes: readonly ObjectChange[], throughRevision: number): void;
-  /** Whatever is not among `objects` is gone. */
-  replace(objects: readonly ObjectChange[], throughRevision: number): void;
+export interface StreamSink<T> {
+  /** Whole revisions, in order, none twice; with no changes where only the revision is new. */
+  apply(changes: readonly ObjectChange<T>[], throughRevision: number): void;
 }

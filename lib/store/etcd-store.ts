@@ -87,6 +87,7 @@ export class EtcdStore implements Store {
     const status = await this.#call("read", ({ maintenance }, options) => maintenance.status({}, options));
     return {
       version: status.version,
+      clusterId: status.header?.clusterId ?? 0n,
       revision: Number(status.header?.revision ?? 0n),
       compactRevision: this.#knownCompactRevision,
       dbSizeBytes: Number(status.dbSize),

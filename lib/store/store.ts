@@ -153,6 +153,8 @@ export interface StoreWatch extends AsyncIterable<StoreWatchBatch> {
 
 export interface StoreStatus {
   readonly version: string;
+  /** The same of all members; a store that was restored from our snapshots has another (etcd: given another token). */
+  readonly clusterId: bigint;
   readonly revision: number;
   readonly compactRevision: number;
   readonly dbSizeBytes: number;

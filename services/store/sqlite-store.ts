@@ -189,7 +189,8 @@ export class SqliteStore implements Store {
   async status(): Promise<StoreStatus> {
     this.#assertOpen();
     const { revision, compactRevision, dbSizeBytes, dbSizeInUseBytes } = this.#state;
-    return { version: API_VERSION, revision, compactRevision, dbSizeBytes, dbSizeInUseBytes };
+    const { clusterId } = this.identity;
+    return { version: API_VERSION, clusterId, revision, compactRevision, dbSizeBytes, dbSizeInUseBytes };
   }
 
   async close(): Promise<void> {

@@ -43,8 +43,8 @@ export class PublisherLease {
     return undefined;
   }
 
-  /** Resolves when it is lost, cannot be renewed in its time, or `signal` is aborted. */
-  async keep(held: Held, signal: AbortSignal): Promise<void> {
+  /** Resolves when it is lost, cannot be renewed in its time, `holds` says no, or `signal` is aborted. */
+  async keep(held: Held, signal: AbortSignal, holds: () => Promise<boolean>): Promise<void> {
     const ttlMs = this.#ttlSeconds * 1_000;
     let renewedMs = this.#clock.monotonicMs();
     while (!signal.aborted) {
@@ -52,7 +52,7 @@ export class PublisherLease {
       if (signal.aborted) return;
       const askedMs = this.#clock.monotonicMs();
       try {
-        if ((await this.#store.leaseKeepAlive(held.id)) === 0) return;
+        if ((await this.#store.leaseKeepAlive(held.id)) === 0 || !(await holds())) return;
         renewedMs = askedMs;
       } catch {
         if (this.#clock.monotonicMs() - renewedMs >= ttlMs) return;

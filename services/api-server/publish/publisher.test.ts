@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../lib/core/log.ts";
+import { SeededRandom } from "../../../lib/core/seeded-random.ts";
 import { VirtualClock } from "../../../lib/core/virtual-clock.ts";
-import { decodeEvent, type EventMessage, encodeEvent } from "../../../lib/events/envelope.ts";
+import { type Change, decodeEvent, type EventMessage, encodeEvent } from "../../../lib/events/envelope.ts";
 import { MemoryBus } from "../../../lib/events/memory-bus.ts";
 import { StreamFollower } from "../../../lib/events/stream-follower.ts";
-import type { ObjectChange, StreamSource } from "../../../lib/events/stream-source.ts";
+import type { ObjectChange, SourceBatch } from "../../../lib/events/stream-source.ts";
 import { type StreamIdentity, Subjects } from "../../../lib/events/subjects.ts";
-import { FollowedState } from "../../../lib/events/testkit/stream-world.ts";
 import { kindDescriptors } from "../../../lib/gen/k8s/descriptors.ts";
 import { Codec } from "../../../lib/resource/codec/codec.ts";
 import { loadRegistry } from "../../../lib/resource/registry.ts";
@@ -15,6 +15,7 @@ import type { SqliteStore } from "../../store/sqlite-store.ts";
 import { openTestStore } from "../../store/testkit/test-store.ts";
 import { KindTable } from "../core/kind-table.ts";
 import { Publisher } from "./publisher.ts";
+import { storeEpoch } from "./store-epoch.ts";
 
 const CLUSTER = "test";
 const kinds = new KindTable(loadRegistry(kindDescriptors), new Codec());
@@ -26,6 +27,8 @@ let store: SqliteStore;
 let bus: MemoryBus;
 let ending: AbortController;
 let stops: (() => Promise<void>)[];
+/** In place of the store's. */
+let epoch: string | undefined;
 
 beforeEach(async () => {
   clock = new VirtualClock();
@@ -33,6 +36,7 @@ beforeEach(async () => {
   bus = new MemoryBus();
   ending = new AbortController();
   stops = [];
+  epoch = undefined;
   await bus.start();
 });
 
@@ -63,8 +67,8 @@ async function startPublisher(holder: string): Promise<{ readonly publisher: Pub
     },
   });
   const publisher = new Publisher(
-    { store: own, bus: ownBus, clock, log: silentLog, kinds: kinds.stored() },
-    { cluster: CLUSTER, epoch: store.epoch, holder },
+    { store: own, bus: ownBus, clock, log: silentLog, kinds: kinds.stored(), epoch: async () => epoch ?? store.epoch },
+    { cluster: CLUSTER, holder },
   );
   await publisher.start();
   stops.push(() => publisher.stop());
@@ -104,53 +108,48 @@ async function heardBy(pattern: string): Promise<EventMessage[]> {
 const objectOf = (key: Uint8Array) => ({ namespace: "default", name: Buffer.from(key).toString().split("/").at(-1)! });
 
 /** Pods straight from the store. */
-function podSource(): StreamSource {
-  const key = Buffer.from("/registry/pods/");
-  const range = { key, rangeEnd: prefixEnd(key) };
-  return {
-    async list() {
-      const { kvs, revision } = await store.range(range);
-      const changes = kvs.map(
-        (kv): ObjectChange => ({
-          ...{
-            ...objectOf(kv.key),
-            revision: kv.modRevision,
-            operation: "put",
-            encoding: "protobuf",
-            object: kv.value,
-          },
-        }),
-      );
-      return { changes, throughRevision: revision };
-    },
-    async resume(fromRevision) {
-      const { revision } = await store.status();
-      const changes: ObjectChange[] = [];
-      if (revision <= fromRevision) return { changes, throughRevision: revision };
-      const watch = store.watch({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), startRevision: fromRevision + 1 });
-      for await (const batch of watch) {
-        if (batch.type !== "events") continue;
-        for (const { type, kv } of batch.events) {
-          if (!Buffer.from(kv.key).toString().startsWith("/registry/pods/")) continue;
-          const { modRevision, value } = kv;
-          const encoding = type === "put" ? "protobuf" : undefined;
-          changes.push({ ...objectOf(kv.key), revision: modRevision, operation: type, encoding, object: value });
-        }
-        if (batch.revision >= revision) break;
-      }
-      return { changes, throughRevision: changes.at(-1)?.revision ?? revision };
-    },
-  };
+async function* podsFrom(fromRevision: number, signal: AbortSignal): AsyncGenerator<SourceBatch<string>> {
+  const { revision } = await store.status();
+  if (revision <= fromRevision) yield { changes: [], throughRevision: revision, isCurrent: true };
+  const watch = store.watch({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), startRevision: fromRevision + 1 });
+  signal.addEventListener("abort", () => watch.cancel(), { once: true });
+  for await (const batch of watch) {
+    if (batch.type !== "events") continue;
+    const changes: ObjectChange<string>[] = batch.events
+      .filter(({ kv }) => Buffer.from(kv.key).toString().startsWith("/registry/pods/"))
+      .map(({ type, kv }) => {
+        const object = Buffer.from(kv.value).toString();
+        return { ...objectOf(kv.key), revision: kv.modRevision, operation: type, object };
+      });
+    yield { changes, throughRevision: batch.revision, isCurrent: batch.revision >= revision };
+  }
 }
 
-async function follow(stream: StreamIdentity): Promise<{ follower: StreamFollower; state: FollowedState }> {
-  const state = new FollowedState();
+interface Following {
+  readonly follower: StreamFollower<string>;
+  /** Revision and bytes, by name. */
+  readonly state: Map<string, string>;
+}
+
+/** From a store that holds none of the stream. */
+async function follow(stream: StreamIdentity): Promise<Following> {
+  const state = new Map<string, string>();
+  const apply = (changes: readonly ObjectChange<string>[]) => {
+    for (const { operation, namespace, name, revision, object } of changes) {
+      if (operation === "put") state.set(`${namespace}/${name}`, `${revision}:${object}`);
+      else state.delete(`${namespace}/${name}`);
+    }
+  };
+  const decode = (change: Change) => Buffer.from(change.object).toString();
+  const { epoch } = store;
   const follower = new StreamFollower(
-    { bus, source: podSource(), sink: state, clock, log: silentLog },
-    { cluster: CLUSTER, epoch: store.epoch, stream, silenceMs: 60_000 },
+    { bus, source: { follow: podsFrom }, sink: { apply }, decode, clock, log: silentLog },
+    { cluster: CLUSTER, epoch, stream, silenceMs: 60_000 },
   );
-  await follower.start();
-  stops.push(() => follower.stop());
+  const { revision } = await store.status();
+  const running = follower.run(revision, ending.signal);
+  stops.push(() => running);
+  await expect.poll(() => follower.coveredRevision).toBe(revision);
   return { follower, state };
 }
 
@@ -226,7 +225,7 @@ test("one publishes, and its successor begins where it was killed: no event is l
     await write(putOp(`p${i % 7}`, String(i)), putOp(`q${i}`, String(i)));
     await clock.advance(90);
   }
-  expect(state.objects.has("default/q20")).toBe(false);
+  expect(state.has("default/q20")).toBe(false);
   await clock.advance(5_000);
   await leads(standby.publisher);
   await clock.advance(1_500);
@@ -234,11 +233,11 @@ test("one publishes, and its successor begins where it was killed: no event is l
     key: Buffer.from("/registry/pods/"),
     rangeEnd: prefixEnd(Buffer.from("/registry/pods/")),
   });
-  expect(state.objects).toEqual(
+  expect(state).toEqual(
     new Map(kvs.map((kv) => [`default/${objectOf(kv.key).name}`, `${kv.modRevision}:${Buffer.from(kv.value)}`])),
   );
   expect(follower.coveredRevision).toBe(revision);
-  expect(follower.counts).toMatchObject({ resumes: 0, relists: 0 });
+  expect(follower.counts).toMatchObject({ resumes: 1 });
   expect(follower.counts.refused).toEqual({ undecodable: 0, epoch: 0, stream: 0, "above-durable": 0, forged: 0 });
 });
 
@@ -266,5 +265,27 @@ test("forged heads do not keep a successor from publishing", async () => {
   await clock.advance(100);
   await write(putOp("after", "x"));
   await clock.advance(3_000);
-  expect([...state.objects.keys()]).toEqual(["default/after"]);
+  expect([...state.keys()]).toEqual(["default/after"]);
+});
+
+test("a store that is restored under the publisher has its events published under its new epoch", async () => {
+  const { publisher } = await startPublisher("a");
+  await leads(publisher);
+  epoch = "restored";
+  const heard = await heardBy(new Subjects(CLUSTER, epoch).stream(PODS));
+  await clock.advance(3_000);
+  await leads(publisher);
+  await clock.advance(1_100);
+  await write(putOp("after", "x"));
+  await clock.advance(100);
+  expect(heard).toMatchObject([{ epoch, change: { name: "after" } }]);
+});
+
+test("the epoch is one for all who ask, and another one once its key is deleted", async () => {
+  const random = new SeededRandom(1);
+  const asked = await Promise.all([storeEpoch({ store, random }), storeEpoch({ store, random })]);
+  expect(asked[0]).toBe(asked[1]);
+  expect(await storeEpoch({ store, random })).toBe(asked[0]);
+  await write({ type: "delete", key: Buffer.from("/keelson/epoch") });
+  expect(await storeEpoch({ store, random })).not.toBe(asked[0]);
 });

@@ -11,8 +11,6 @@ import { type Held, PublisherLease } from "./publisher-lease.ts";
 
 export interface PublisherOptions {
   readonly cluster: string;
-  /** Names the store's history; a restored store has another. */
-  readonly epoch: string;
   /** Who this is, for people who look into the store. */
   readonly holder: string;
   /** How long nobody publishes when the publisher is killed. Default 5. */
@@ -38,11 +36,14 @@ export class Publisher implements Startable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #kinds: ReadonlyMap<string, StoredKind>;
+  readonly #epochOf: () => Promise<string>;
   readonly #options: PublisherOptions;
-  readonly #subjects: Subjects;
   readonly #lease: PublisherLease;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  #epoch = "";
+  /** Hears the heads of this epoch. */
+  #hearing = new AbortController();
   /** Up to here somebody has published. */
   #heardThrough = 0;
   #leading = false;
@@ -56,6 +57,8 @@ export class Publisher implements Startable {
       readonly clock: Clock;
       readonly log: Log;
       readonly kinds: Iterable<StoredKind>;
+      /** Names the store's history now; a restored store has another. */
+      readonly epoch: () => Promise<string>;
     },
     options: PublisherOptions,
   ) {
@@ -65,8 +68,8 @@ export class Publisher implements Startable {
     this.#clock = clock;
     this.#log = components.log;
     this.#kinds = new Map(Array.from(components.kinds, (kind) => [kind.prefix, kind]));
+    this.#epochOf = components.epoch;
     this.#options = options;
-    this.#subjects = new Subjects(options.cluster, options.epoch);
     this.#lease = new PublisherLease(
       { store, clock },
       { holder: options.holder, ttlSeconds: options.leaseSeconds ?? 5 },
@@ -83,13 +86,7 @@ export class Publisher implements Startable {
   }
 
   async start(): Promise<void> {
-    const message = (_subject: string, bytes: Uint8Array) => {
-      const event = decodeEvent(bytes);
-      if (event?.type !== "heads" || event.epoch !== this.#options.epoch) return;
-      this.#heardThrough = event.heads.throughRevision;
-    };
-    await this.#bus.subscribe(this.#subjects.heads(), { message, gap: () => {} }, this.#stopping.signal);
-    this.#running = this.#run(this.#stopping.signal);
+    this.#running ??= this.#run(this.#stopping.signal);
   }
 
   /** Frees the lease, so that a successor need not wait for its end. */
@@ -101,14 +98,30 @@ export class Publisher implements Startable {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
+        await this.#hearOthers(await this.#epochOf());
         const held = await this.#lease.take(signal);
-        if (held === undefined) continue;
-        await this.#lead(held, signal);
+        if (held !== undefined) await this.#lead(held, signal);
       } catch (error) {
         this.#log.warn("the publisher's lease cannot be had", { error: String(error) });
         await this.#clock.sleep(RETRY_MS, signal).catch(() => {});
       }
     }
+    this.#hearing.abort();
+  }
+
+  /** What others publish says where to begin. */
+  async #hearOthers(epoch: string): Promise<void> {
+    if (epoch === this.#epoch) return;
+    this.#hearing.abort();
+    this.#hearing = new AbortController();
+    this.#epoch = epoch;
+    this.#heardThrough = 0;
+    const message = (_subject: string, bytes: Uint8Array) => {
+      const event = decodeEvent(bytes);
+      if (event?.type === "heads" && event.epoch === epoch) this.#heardThrough = event.heads.throughRevision;
+    };
+    const subjects = new Subjects(this.#options.cluster, epoch);
+    await this.#bus.subscribe(subjects.heads(), { message, gap: () => {} }, this.#hearing.signal);
   }
 
   async #lead(held: Held, stopping: AbortSignal): Promise<void> {
@@ -116,15 +129,18 @@ export class Publisher implements Startable {
     const end = () => ending.abort();
     stopping.addEventListener("abort", end, { once: true });
     if (stopping.aborted) end();
-    this.#leading = true;
-    this.#log.info("publishing events", { revision: held.revision });
     try {
+      // The lease may have been waited for while the store was restored.
+      if ((await this.#epochOf()) !== this.#epoch) return;
+      this.#leading = true;
+      this.#log.info("publishing events", { revision: held.revision, epoch: this.#epoch });
       const publishing = this.#publish(held.revision, ending.signal);
-      await this.#lease.keep(held, ending.signal);
+      await this.#lease.keep(held, ending.signal, async () => (await this.#epochOf()) === this.#epoch);
       ending.abort();
       await publishing;
     } finally {
       this.#leading = false;
+      ending.abort();
       stopping.removeEventListener("abort", end);
       await this.#lease.giveUp(held).catch(() => {});
     }
@@ -149,8 +165,8 @@ export class Publisher implements Startable {
 
   #feedFrom(fromRevision: number): ChangeFeed {
     return new ChangeFeed(
-      { kinds: this.#kinds, subjects: this.#subjects },
-      { epoch: this.#options.epoch, fromRevision },
+      { kinds: this.#kinds, subjects: new Subjects(this.#options.cluster, this.#epoch) },
+      { epoch: this.#epoch, fromRevision },
     );
   }
 
