@@ -52,6 +52,7 @@ describe.skipIf(!tablesArePresent)("kinds are as upstream's tables say", () => {
       "apps/v1",
       "authentication/v1",
       "autoscaling/v1",
+      "certificates/v1",
       "coordination/v1",
       "core/v1",
       "events/v1",

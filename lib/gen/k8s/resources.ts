@@ -25,6 +25,7 @@ import type { StatefulSet } from "./apps/v1.ts";
 import type { Event } from "./events/v1.ts";
 import type { SelfSubjectReview } from "./authentication/v1.ts";
 import type { TokenReview } from "./authentication/v1.ts";
+import type { CertificateSigningRequest } from "./certificates/v1.ts";
 import type { PodDisruptionBudget } from "./policy/v1.ts";
 import type { PriorityClass } from "./scheduling/v1.ts";
 import type { Lease } from "./coordination/v1.ts";
@@ -54,6 +55,7 @@ export const statefulSets: ResourceRef<StatefulSet> = {"group":"apps","version":
 export const events: ResourceRef<Event> = {"group":"events.k8s.io","version":"v1","kind":"Event","resource":"events","namespaced":true};
 export const selfSubjectReviews: ResourceRef<SelfSubjectReview> = {"group":"authentication.k8s.io","version":"v1","kind":"SelfSubjectReview","resource":"selfsubjectreviews","namespaced":false};
 export const tokenReviews: ResourceRef<TokenReview> = {"group":"authentication.k8s.io","version":"v1","kind":"TokenReview","resource":"tokenreviews","namespaced":false};
+export const certificateSigningRequests: ResourceRef<CertificateSigningRequest> = {"group":"certificates.k8s.io","version":"v1","kind":"CertificateSigningRequest","resource":"certificatesigningrequests","namespaced":false};
 export const podDisruptionBudgets: ResourceRef<PodDisruptionBudget> = {"group":"policy","version":"v1","kind":"PodDisruptionBudget","resource":"poddisruptionbudgets","namespaced":true};
 export const priorityClasses: ResourceRef<PriorityClass> = {"group":"scheduling.k8s.io","version":"v1","kind":"PriorityClass","resource":"priorityclasses","namespaced":false};
 export const leases: ResourceRef<Lease> = {"group":"coordination.k8s.io","version":"v1","kind":"Lease","resource":"leases","namespaced":true};
