@@ -1,3 +1,4 @@
+import { certificateSigningRequestRow } from "./hooks/certificate-row.ts";
 import { componentStatusRow, configMapRow, limitRangeRow, resourceQuotaRow, secretRow } from "./hooks/core-rows.ts";
 import { endpointsRow } from "./hooks/endpoints-row.ts";
 import { coreEventRow, eventRow } from "./hooks/event-row.ts";
@@ -38,6 +39,7 @@ const hooks: ReadonlyMap<string, RowHook> = new Map<string, RowHook>([
   ["apps/Deployment", deploymentRow],
   ["apps/ReplicaSet", replicaSetRow],
   ["apps/StatefulSet", statefulSetRow],
+  ["certificates.k8s.io/CertificateSigningRequest", certificateSigningRequestRow],
   ["events.k8s.io/Event", eventRow],
   ["policy/PodDisruptionBudget", podDisruptionBudgetRow],
 ]);

@@ -1,3 +1,4 @@
+import { certificateSigningRequestRules } from "./hooks/certificate-rules.ts";
 import { bindingRules, configMapRules, namespaceRules, nodeRules, secretRules } from "./hooks/core-rules.ts";
 import { endpointsRules } from "./hooks/endpoints-rules.ts";
 import { podRules } from "./hooks/pod-rules.ts";
@@ -41,6 +42,7 @@ const hooks: ReadonlyMap<string, KindRules> = new Map<string, KindRules>([
   ["apps/Deployment", deploymentRules],
   ["apps/ReplicaSet", replicaSetRules],
   ["apps/StatefulSet", statefulSetRules],
+  ["certificates.k8s.io/CertificateSigningRequest", certificateSigningRequestRules],
   ["coordination.k8s.io/Lease", leaseRules],
   ["events.k8s.io/Event", eventRules],
   ["policy/PodDisruptionBudget", podDisruptionBudgetRules],

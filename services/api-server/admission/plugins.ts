@@ -1,7 +1,9 @@
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Random } from "../../../lib/core/random.ts";
+import type { AuthorizerList } from "../auth/authorizer.ts";
 import type { AdmissionPlugin } from "./admission.ts";
 import type { CachedReads } from "./cached-reads.ts";
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificate-requests.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
 import { NamespaceLifecycle } from "./namespace-lifecycle.ts";
 import { NodeRestriction } from "./node-restriction.ts";
@@ -16,8 +18,9 @@ export function admissionPlugins(components: {
   reads: CachedReads;
   random: Random;
   clock: Clock;
+  authorizers: AuthorizerList;
 }): readonly AdmissionPlugin[] {
-  const { reads } = components;
+  const { reads, authorizers } = components;
   return [
     // Nothing is made in a namespace that is absent or being deleted; some namespaces are not deleted.
     new NamespaceLifecycle(reads),
@@ -29,5 +32,9 @@ export function admissionPlugins(components: {
     new Priority(reads),
     // Pods leave a node that is not ready or not reachable after five minutes, unless they say otherwise.
     defaultTolerationSeconds,
+    // Who decides about requests for certificates, who signs them, and what nobody may ask for.
+    certificateApproval(authorizers),
+    certificateSigning(authorizers),
+    certificateSubjectRestriction,
   ];
 }

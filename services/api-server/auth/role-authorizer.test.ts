@@ -5,7 +5,6 @@ import { roleAuthorizer } from "./role-authorizer.ts";
 const USERS: Record<string, { user: string; groups: string[] }> = {
   scheduler: { user: "system:kube-scheduler", groups: [] },
   manager: { user: "system:kube-controller-manager", groups: [] },
-  bootstrapper: { user: "system:bootstrap:abcdef", groups: ["system:bootstrappers"] },
   node: { user: "system:node:n", groups: ["system:nodes"] },
   nobody: { user: "system:anonymous", groups: ["system:unauthenticated"] },
 };
@@ -36,9 +35,6 @@ test.each([
   ["manager", "create", "default:/serviceaccounts/token a", false],
   ["manager", "sign", "certificates.k8s.io/signers kubernetes.io/kubelet-serving", true],
   ["manager", "approve", "certificates.k8s.io/signers kubernetes.io/kube-apiserver-client", false],
-  ["bootstrapper", "create", "certificates.k8s.io/certificatesigningrequests", true],
-  ["bootstrapper", "update", "certificates.k8s.io/certificatesigningrequests/approval c", false],
-  ["bootstrapper", "list", "/nodes", false],
   ["node", "get", "kube-system:/configmaps extension-apiserver-authentication", true],
   ["node", "get", "kube-system:/configmaps other", false],
   ["nobody", "get", "kube-public:/configmaps cluster-info", true],

@@ -80,17 +80,6 @@ const CONTROLLER_MANAGER: readonly AccessRule[] = [
 export const ROLE_GRANTS: readonly RoleGrant[] = [
   { user: "system:kube-scheduler", rules: SCHEDULER },
   { user: "system:kube-controller-manager", rules: CONTROLLER_MANAGER },
-  {
-    // whoever holds a bootstrap token may ask for a certificate, and for nothing else
-    group: "system:bootstrappers",
-    rules: [
-      {
-        verbs: ["create", ...READ],
-        groups: ["certificates.k8s.io"],
-        resources: ["certificatesigningrequests"],
-      },
-    ],
-  },
   { group: "system:nodes", rules: [AUTHORITIES] },
   {
     // what a machine needs to know before it has any credentials
@@ -112,7 +101,6 @@ export const NODE_RULES: readonly AccessRule[] = [
   { verbs: ["update", "patch"], groups: [""], resources: ["pods/status"] },
   { verbs: ["create"], groups: [""], resources: ["pods/eviction"] },
   { verbs: ["get"], groups: [""], resources: ["endpoints"] },
-  { verbs: ["create", ...READ], groups: ["certificates.k8s.io"], resources: ["certificatesigningrequests"] },
   { verbs: READ, groups: ["node.k8s.io"], resources: ["runtimeclasses"] },
   { verbs: READ, groups: ["storage.k8s.io"], resources: ["csidrivers"] },
 ];

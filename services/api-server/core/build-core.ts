@@ -13,6 +13,7 @@ import { nodeAuthorizer } from "../auth/node-authorizer.ts";
 import { NodeView } from "../auth/node-view.ts";
 import { roleAuthorizer } from "../auth/role-authorizer.ts";
 import { ServiceAccountTokens, type TokenKeys } from "../auth/service-account-tokens.ts";
+import { signingRequestAuthorizer } from "../auth/signing-request-authorizer.ts";
 import type { RingLimits } from "../cache/event-ring.ts";
 import { MemoBudget } from "../cache/memo-budget.ts";
 import { WatchCache } from "../cache/watch-cache.ts";
@@ -79,7 +80,18 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   const statusCodec = new StatusCodec(registry, codec);
   const machinery = new LibMachinery(codec, registry);
   const reads = new CachedReads({ store, cache, kinds });
-  const admission = new AdmissionChain(admissionPlugins({ reads, random, clock }));
+  const requestKind = kinds.get("certificates.k8s.io", "v1", "certificatesigningrequests").stored;
+  const authorizers = new AuthorizerList(
+    [
+      mastersAuthorizer,
+      nodeAuthorizer(new NodeView({ cache, kinds })),
+      signingRequestAuthorizer(() => cache.of(requestKind)),
+      roleAuthorizer(),
+      basicUserAuthorizer,
+    ],
+    () => storeCall(() => cache.fresh()),
+  );
+  const admission = new AdmissionChain(admissionPlugins({ reads, random, clock, authorizers }));
   const pipeline = new WritePipeline({ machinery, admission, clock, random });
   const leases = new LeasePool({ store, clock });
   const leaseKind = kinds.get("coordination.k8s.io", "v1", "leases").stored;
@@ -89,11 +101,6 @@ export function buildCore(components: CoreComponents, options: CoreOptions): Bui
   );
   const reader = new Reader({ store, cache, tokens: continueTokens });
   const watcher = new Watcher({ cache, reader, clock, random });
-  const nodeView = new NodeView({ cache, kinds });
-  const authorizers = new AuthorizerList(
-    [mastersAuthorizer, nodeAuthorizer(nodeView), roleAuthorizer(), basicUserAuthorizer],
-    () => storeCall(() => cache.fresh()),
-  );
   const core = new ResourceCore({ machinery, pipeline, committer, reader, watcher, authorizers, statusCodec, clock });
   const tokens = new ServiceAccountTokens({ reads, clock, random }, options.serviceAccount);
   const parts = { core, kinds, cache, committer, reader, machinery, pipeline, statusCodec, clock, reads, tokens };

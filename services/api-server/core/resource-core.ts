@@ -58,7 +58,7 @@ export type Operation = { readonly target: Target } & (
 const GENERATED_NAME_ATTEMPTS = 8;
 const DELETES_AT_ONCE = 64;
 /** Subresources that are views of the object itself. */
-const OBJECT_SUBRESOURCES = new Set(["", "status", "finalize", "ephemeralcontainers", "resize"]);
+const OBJECT_SUBRESOURCES = new Set(["", "status", "finalize", "ephemeralcontainers", "resize", "approval"]);
 
 /**
  * The API itself: one way for every kind. REST, gRPC and the client in this process are faces of it: they say who asks

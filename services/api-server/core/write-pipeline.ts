@@ -3,9 +3,13 @@ import type { Random } from "../../../lib/core/random.ts";
 import { badRequest, conflict, invalid, OBJECT_MODIFIED, type StatusCause } from "../../../lib/core/status-error.ts";
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
+import type { StrategyContext } from "../strategy/strategy.ts";
 import { copyOf, type KubeMeta, type KubeObject, metaOf, sameValue, valueAt } from "./kube-object.ts";
 import type { Decoded, Machinery, WriterNote } from "./machinery.ts";
 import type { Call, Target, WriteOptions } from "./request.ts";
+
+/** Views of an object whose writes change its status alone. */
+const STATUS_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "approval"]);
 
 /** The steps that every write of an object goes through, in the order of the design. */
 export class WritePipeline {
@@ -47,7 +51,7 @@ export class WritePipeline {
     if (definition.generationPaths.length > 0) meta.generation = 1;
     if (definition.initialStatus !== undefined) object["status"] = copyOf(definition.initialStatus);
     this.#machinery.applyDefaults(target.kind, object);
-    strategy.prepareCreate?.(object, { nowMs: this.#clock.nowMs() });
+    strategy.prepareCreate?.(object, this.#strategyContext(target, call));
     const request = { operation: "CREATE" as const, target, call, object, old: undefined, dryRun: options.dryRun };
     await this.#admission.mutate(request);
     refuseInvalid(target, object, this.#machinery.validateCreate(target.kind, object));
@@ -68,12 +72,12 @@ export class WritePipeline {
     const old = current.object(target.kind);
     checkPlace(wanted, target);
     checkRevision(wanted, current, target);
-    const isStatus = target.subresource === "status";
+    const isStatus = STATUS_SUBRESOURCES.has(target.subresource);
     const object = isStatus ? withStatusOf(old, wanted) : wanted;
     carryMeta(metaOf(object), old.metadata ?? {});
     this.#machinery.applyDefaults(target.kind, object);
     if (isStatus) {
-      strategy.prepareStatusUpdate?.(object, old);
+      strategy.prepareStatusUpdate?.(object, old, this.#strategyContext(target, call));
     } else {
       if (target.kind.definition.hasStatus) putBack(object, old, "status");
       if (target.subresource === "") strategy.prepareUpdate?.(object, old);
@@ -85,6 +89,10 @@ export class WritePipeline {
     refuseInvalid(target, object, this.#machinery.validateUpdate(target.kind, object, old, target.subresource));
     await this.#admission.validate(request);
     return object;
+  }
+
+  #strategyContext(target: Target, call: Call): StrategyContext {
+    return { nowMs: this.#clock.nowMs(), identity: call.identity, subresource: target.subresource };
   }
 
   /** An ordinary write without a manager's name is the user's. */

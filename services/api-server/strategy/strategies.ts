@@ -1,3 +1,4 @@
+import { certificateSigningRequestStrategy } from "./certificate-signing-request.ts";
 import { configMapStrategy } from "./config-map.ts";
 import { namespaceStrategy } from "./namespace.ts";
 import { persistentVolumeClaimStrategy, persistentVolumeStrategy } from "./persistent-volumes.ts";
@@ -22,6 +23,7 @@ const strategies: ReadonlyMap<string, Strategy> = new Map([
   ["/services", serviceStrategy],
   ["apps/daemonsets", daemonSetStrategy],
   ["apps/deployments", deploymentStrategy],
+  ["certificates.k8s.io/certificatesigningrequests", certificateSigningRequestStrategy],
 ]);
 
 const plain: Strategy = {};

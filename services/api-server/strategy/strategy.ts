@@ -1,7 +1,11 @@
 import type { KubeObject } from "../core/kube-object.ts";
+import type { Identity } from "../core/request.ts";
 
 export interface StrategyContext {
   readonly nowMs: number;
+  readonly identity: Identity;
+  /** Empty for the object itself. */
+  readonly subresource: string;
 }
 
 /**
@@ -15,7 +19,7 @@ export interface Strategy {
   /** Runs when the object itself is written; status was put back already. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** Runs when the status is written; everything but metadata and status was put back already. */
-  prepareStatusUpdate?(object: KubeObject, old: KubeObject): void;
+  prepareStatusUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): void;
   /** Seconds of grace for a delete; absent: the kind knows no grace. */
   graceSeconds?(object: KubeObject, asked: number | undefined): number;
 }
