@@ -21,7 +21,7 @@ export async function run(print: (line: string) => void, options: { quick: boole
   // Not in /tmp, which may be memory: the disk is part of what is measured.
   const dir = mkdtempSync("/var/tmp/keelson-bench-api-");
   const children: ChildProcess[] = [];
-  const etcd = await startEtcd(path.join(dir, "etcd"));
+  const etcd = await startEtcd({ dataDir: path.join(dir, "etcd") });
   const peer = new EtcdStore({ clock: realClock, log: silentLog }, { endpoints: [etcd.address] });
   try {
     const server = start("api-create-server.ts", ["--disallow-code-generation-from-strings"]);

@@ -105,7 +105,7 @@ async function overGrpc(dataDir: string): Promise<Contestant> {
 }
 
 async function etcd(dataDir: string): Promise<Contestant> {
-  const peer = await startEtcd(dataDir);
+  const peer = await startEtcd({ dataDir });
   return { name: "etcd", store: client(peer.address), stop: () => peer.stop() };
 }
 

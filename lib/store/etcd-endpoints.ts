@@ -43,7 +43,10 @@ const ELECTING = /etcdserver: (no leader|leader changed)/;
 const ELECTION_WAIT_MS = 3_000;
 const ELECTION_RETRY_MS = 100;
 
-/** One connection at a time, to the first endpoint that answers; the next one after a failure. */
+/**
+ * One connection at a time, to the first endpoint that answers; the next one after a failure. The constructor refuses
+ * certificates that are none with INVALID_ARGUMENT.
+ */
 export class EtcdEndpoints {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -58,6 +61,13 @@ export class EtcdEndpoints {
     this.#clock = components.clock;
     this.#log = components.log;
     this.#options = options;
+    try {
+      this.current();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `the client certificate and key for the store cannot be used: ${reason}`;
+      throw new StoreError("INVALID_ARGUMENT", message, { cause: error });
+    }
   }
 
   get closed(): boolean {

@@ -1,27 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { silentLog } from "../../lib/core/log.ts";
+import { type Log, silentLog } from "../../lib/core/log.ts";
 import { configMaps, pods, serviceAccounts } from "../../lib/gen/k8s/resources.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
-import { EtcdStore } from "../../lib/store/etcd-store.ts";
+import { EtcdStore, isProgressTrusted } from "../../lib/store/etcd-store.ts";
 import { type Etcd, startEtcd } from "../kit/etcd.ts";
+import { currentEtcd } from "../kit/etcd-cluster.ts";
+import { eventually } from "../kit/eventually.ts";
 import { runCommand } from "../kit/kubectl.ts";
 import { type ApiFixture, startApi } from "./api-fixture.ts";
 import { watchLines } from "./watch-lines.ts";
 
 let etcd: Etcd;
 let api: ApiFixture;
+let warnings: { message: string; fields: Readonly<Record<string, unknown>> | undefined }[];
 
-beforeAll(async () => {
-  etcd = await startEtcd();
-  const store = new EtcdStore({ clock: realClock, log: silentLog }, { endpoints: [etcd.address] });
-  api = await startApi({ store });
-  await api.client.create(serviceAccounts, { metadata: { name: "default", namespace: "default" } });
-});
-
-afterAll(async () => {
-  await api.stop();
-  await etcd.stop();
-});
+const log: Log = {
+  ...silentLog,
+  child: () => log,
+  warn: (message, fields) => void warnings.push({ message, fields }),
+};
 
 async function etcdctl(...args: string[]): Promise<string> {
   const result = await runCommand(["etcdctl", `--endpoints=${etcd.address}`, ...args], { env: { ETCDCTL_API: "3" } });
@@ -29,7 +26,33 @@ async function etcdctl(...args: string[]): Promise<string> {
   return result.stdout;
 }
 
-describe("the API server on Debian's etcd, whose progress notifications may come too early", () => {
+const PROGRAMS = [
+  ["Debian's etcd, whose progress notifications may come too early", "etcd"],
+  ["a current etcd", currentEtcd()],
+] as const;
+
+describe.each(PROGRAMS)("the API server on %s", (_, program) => {
+  beforeAll(async () => {
+    warnings = [];
+    etcd = await startEtcd({ program });
+    const store = new EtcdStore({ clock: realClock, log }, { endpoints: [etcd.address] });
+    api = await startApi({ store });
+    await api.client.create(serviceAccounts, { metadata: { name: "default", namespace: "default" } });
+  });
+
+  afterAll(async () => {
+    await api.stop();
+    await etcd.stop();
+  });
+
+  test("F9: an old version is warned of, once; a current one is not", async () => {
+    const version = /etcd Version: (\S+)/.exec((await runCommand([program, "--version"])).stdout)?.[1] ?? "";
+    const expected = isProgressTrusted(version) ? [] : [{ endpoint: etcd.address, version }];
+    for (let index = 0; index < 5; index++) await api.client.list(pods);
+    await api.store.status();
+    await eventually(() => expect(warnings.map(({ fields }) => fields)).toEqual(expected));
+  });
+
   test("writes where upstream's API server writes", async () => {
     await api.kubectl.ok(["run", "web", "--image=busybox"]);
     const keys = await etcdctl("get", "/registry/", "--prefix", "--keys-only");

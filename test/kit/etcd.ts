@@ -13,10 +13,11 @@ export interface Etcd {
 }
 
 /**
- * Starts Debian's etcd (package `etcd-server`) on free loopback ports and waits until it answers. Its data directory
- * is deleted when it stops.
+ * Starts one etcd (default: Debian's, package `etcd-server`) on free loopback ports and waits until it answers. Its data
+ * directory is deleted when it stops.
  */
-export async function startEtcd(dataDir = mkdtempSync(path.join(tmpdir(), "keelson-etcd-"))): Promise<Etcd> {
+export async function startEtcd(options: { dataDir?: string; program?: string } = {}): Promise<Etcd> {
+  const { dataDir = mkdtempSync(path.join(tmpdir(), "keelson-etcd-")), program = "etcd" } = options;
   const [clientPort, peerPort] = await freePorts(2);
   const client = `http://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
@@ -29,7 +30,7 @@ export async function startEtcd(dataDir = mkdtempSync(path.join(tmpdir(), "keels
     `--initial-cluster=default=${peer}`,
     "--log-level=error",
   ];
-  const child = spawn("etcd", flags, { stdio: "ignore" });
+  const child = spawn(program, flags, { stdio: "ignore" });
   const stop = async () => {
     await ended(child);
     rmSync(dataDir, { recursive: true, force: true });
