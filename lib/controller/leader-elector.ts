@@ -21,7 +21,7 @@ export interface LeaderElectionOptions extends LeaseTimes {
   readonly name: string;
   /** Unique per process start: two processes with one identity would both lead. */
   readonly identity: string;
-  /** Told after leadership was lost, not after `stop`: a process of one role exits here. */
+  /** Told when leadership is lost, not after `stop`: a process of one role exits here. */
   readonly onLost?: () => void;
 }
 
@@ -73,8 +73,8 @@ export class LeaderElector implements Startable {
   private async run(): Promise<void> {
     const { signal } = this.stopper;
     while (!signal.aborted) {
-      if (await this.attempt()) await this.term();
-      if (!signal.aborted) await this.pause();
+      if (await this.attempt(signal)) await this.term();
+      if (!signal.aborted) await this.pause(this.options.retryPeriodMs, signal);
     }
   }
 
@@ -93,13 +93,16 @@ export class LeaderElector implements Startable {
     });
     await Promise.race([this.renew(ended), work]);
     ended.abort(new Error("leadership ended"));
+    const lost = this.held === undefined;
+    if (lost) {
+      log.warn("leadership was lost");
+      // Before the work has ended, which may wait long for answers of the same API.
+      this.options.onLost?.();
+    }
     await work;
     this.stopper.signal.removeEventListener("abort", end);
-    const lost = this.held === undefined;
-    if (lost) log.warn("leadership was lost");
-    else await this.release(held.fence);
+    if (!lost) await this.release(held.fence);
     this.held = undefined;
-    if (lost) this.options.onLost?.();
   }
 
   /** Renews until the deadline passes without success, or the term ends. */
@@ -109,15 +112,20 @@ export class LeaderElector implements Startable {
       this.held = undefined;
       ended.abort(new Error("the renew deadline has passed"));
     };
-    let deadline = clock.after(this.options.renewDeadlineMs, lose);
+    const { renewDeadlineMs, retryPeriodMs } = this.options;
+    let deadline = clock.after(renewDeadlineMs, lose);
+    let attemptMs = 0;
     try {
       while (!ended.signal.aborted) {
-        await this.pause(ended.signal);
+        // An attempt that hung has used up its pause: what is left of the deadline is for another.
+        if (attemptMs < retryPeriodMs) await this.pause(retryPeriodMs - attemptMs, ended.signal);
         if (ended.signal.aborted) return;
-        const renewed = await Promise.race([this.attempt(), aborted(ended.signal)]);
+        const beganMs = clock.monotonicMs();
+        const renewed = await Promise.race([this.attempt(ended.signal), aborted(ended.signal)]);
+        attemptMs = clock.monotonicMs() - beganMs;
         if (renewed !== true || this.held === undefined) continue;
         deadline.cancel();
-        const leftMs = this.options.renewDeadlineMs - (clock.monotonicMs() - this.held.renewedMs);
+        const leftMs = renewDeadlineMs - (clock.monotonicMs() - this.held.renewedMs);
         deadline = clock.after(leftMs, lose);
       }
     } finally {
@@ -125,8 +133,11 @@ export class LeaderElector implements Startable {
     }
   }
 
-  /** Takes or renews the lease; true when it is ours. Whatever fails is tried again later. */
-  private async attempt(): Promise<boolean> {
+  /**
+   * Takes or renews the lease; true when it is ours. Whatever fails is tried again later. A success that comes after
+   * `signal` counts for nothing: the work that it was for has ended.
+   */
+  private async attempt(signal: AbortSignal): Promise<boolean> {
     const { api, clock, log } = this.components;
     const { namespace, name } = this.options;
     const startedMs = clock.monotonicMs();
@@ -137,14 +148,12 @@ export class LeaderElector implements Startable {
       });
       if (found === undefined) {
         await api.create(leases, this.draft(undefined, 0));
-        this.hold(0, startedMs);
-        return true;
+        return this.hold(0, startedMs, signal);
       }
       const transitions = this.transitionsIfFree(found);
       if (transitions === undefined) return false;
       await api.update(leases, this.draft(found, transitions));
-      this.hold(transitions, startedMs);
-      return true;
+      return this.hold(transitions, startedMs, signal);
     } catch (thrown) {
       const error = asStatusError(thrown);
       log.debug("taking or renewing the lease failed", { error: error.message, cause: String(error.cause ?? "") });
@@ -166,11 +175,13 @@ export class LeaderElector implements Startable {
     return holderIdentity === "" || expired ? leaseTransitions + 1 : undefined;
   }
 
-  private hold(transitions: number, startedMs: number): void {
+  private hold(transitions: number, startedMs: number, signal: AbortSignal): boolean {
+    if (signal.aborted) return false;
     const { namespace, name, identity } = this.options;
     if (this.held === undefined) {
       this.held = { fence: { namespace, name, holder: identity, transitions }, renewedMs: startedMs };
     } else this.held.renewedMs = startedMs;
+    return true;
   }
 
   private draft(found: Lease | undefined, transitions: number): Lease {
@@ -203,10 +214,9 @@ export class LeaderElector implements Startable {
     }
   }
 
-  private async pause(signal = this.stopper.signal): Promise<void> {
+  private async pause(atLeastMs: number, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.components;
-    const delayMs = this.options.retryPeriodMs * (1 + 0.2 * random.float());
-    await clock.sleep(delayMs, signal).catch(() => {});
+    await clock.sleep(atLeastMs * (1 + 0.2 * random.float()), signal).catch(() => {});
   }
 }
 

@@ -1,4 +1,4 @@
-import { Client, type ClientOptions, credentials, Metadata } from "@grpc/grpc-js";
+import { Client, type ClientOptions, credentials, Metadata, status } from "@grpc/grpc-js";
 import { fromServiceError, RpcError } from "./rpc-error.ts";
 import {
   grpcMethod,
@@ -9,7 +9,7 @@ import {
 } from "./service-definition.ts";
 
 export interface ChannelOptions {
-  /** `127.0.0.1:2379`, or `unix:///run/x.sock`. */
+  /** `127.0.0.1:2379`, `unix:///run/x.sock`, or what `listTarget` makes of several addresses. */
   readonly target: string;
   /** Absent: plain text, for loopback and unix sockets only. */
   readonly tls?: {
@@ -55,11 +55,19 @@ const DEFAULT_MAX_MESSAGE_BYTES = 16 * 2 ** 20;
 /** Node's own window of 64 KiB makes large answers slow. */
 const FLOW_CONTROL_WINDOW_BYTES = 2 ** 20;
 
-/** One connection to one server, shared by the clients of all its services. */
+/** One connection to one server at a time, shared by the clients of all its services. */
 export class GrpcChannel {
-  readonly #client: Client;
+  readonly #options: ChannelOptions;
+  #client: Client;
+  #calls = new Set<OpenCall>();
 
   constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#client = this.#connect(options.target);
+  }
+
+  #connect(target: string): Client {
+    const options = this.#options;
     const limit = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     const settings: ClientOptions = {
       "grpc.max_receive_message_length": limit,
@@ -74,9 +82,18 @@ export class GrpcChannel {
       settings["grpc.keepalive_time_ms"] = options.keepAlive.everyMs;
       settings["grpc.keepalive_timeout_ms"] = options.keepAlive.timeoutMs;
     }
-    if (options.target.startsWith("unix:")) settings["grpc.default_authority"] = "localhost";
+    if (target.startsWith("unix:")) settings["grpc.default_authority"] = "localhost";
     if (options.tls?.serverName !== undefined) settings["grpc.ssl_target_name_override"] = options.tls.serverName;
-    this.#client = new Client(options.target, channelCredentials(options), settings);
+    return new Client(target, channelCredentials(options), settings);
+  }
+
+  /** Leaves the connection for one to `target`. Calls that are open fail with UNAVAILABLE: what they did is unknown. */
+  reconnect(target: string): void {
+    const [client, calls] = [this.#client, this.#calls];
+    this.#client = this.#connect(target);
+    this.#calls = new Set();
+    client.close();
+    for (const { call } of calls) call?.cancelWithStatus(status.UNAVAILABLE, "the connection was left for another");
   }
 
   client<S extends ServiceDefinition>(service: S): ServiceClient<S> {
@@ -99,13 +116,24 @@ export class GrpcChannel {
     this.#client.close();
   }
 
+  /** Answers what must be called when the call is over. */
+  #begun(signal: AbortSignal | undefined, call: OpenCall): () => void {
+    const calls = this.#calls;
+    calls.add(call);
+    const released = cancelOn(signal, call);
+    return () => {
+      calls.delete(call);
+      released();
+    };
+  }
+
   #bind(service: ServiceDefinition, method: MethodDefinition): unknown {
     const grpc = grpcMethod(service, method);
     const { path, requestSerialize: encode, responseDeserialize: decode } = grpc;
     if (method.requestStream) {
       return (options: CallOptions = {}) => {
         const call = this.#client.makeBidiStreamRequest(path, encode, decode, metadataOf(options), deadlineOf(options));
-        const released = cancelOn(options.signal, call);
+        const released = this.#begun(options.signal, call);
         const messages = received(call, released);
         return {
           write: (message: unknown) => new Promise<void>((resolve) => void call.write(message, () => resolve())),
@@ -125,7 +153,7 @@ export class GrpcChannel {
           metadataOf(options),
           deadlineOf(options),
         );
-        return received(call, cancelOn(options.signal, call));
+        return received(call, this.#begun(options.signal, call));
       };
     }
     return (request: unknown, options: CallOptions = {}) =>
@@ -143,12 +171,18 @@ export class GrpcChannel {
             else reject(fromServiceError(error));
           },
         );
-        const release = cancelOn(options.signal, call);
+        const release = this.#begun(options.signal, call);
       }).catch((error: unknown) => {
         // A channel that was closed throws instead of answering.
         throw error instanceof RpcError ? error : new RpcError("UNAVAILABLE", String(error), { cause: error });
       });
   }
+}
+
+/** As grpc-js has it: the inner call can end with a status of our choice. */
+interface OpenCall {
+  readonly call?: { cancelWithStatus(code: status, details: string): void } | undefined;
+  cancel(): void;
 }
 
 function channelCredentials(options: ChannelOptions) {
