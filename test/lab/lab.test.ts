@@ -10,6 +10,7 @@ import { DockerDaemon } from "./docker-daemon.ts";
 const ROOT = path.resolve(import.meta.dirname, "..", "..");
 const PROJECT = `keelson-lab-test-${process.pid}`;
 const KUBECONFIG = path.join(ROOT, ".cache", "lab", `${PROJECT}.kubeconfig`);
+const SERVICE = "com.docker.compose.service";
 const LAB_LIMIT_MS = 600_000;
 const NODES = ["node-1", "node-2", "node-3"];
 
@@ -66,8 +67,7 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
   test("no container has more rights than it needs", async () => {
     const ids = (await daemon.docker(["ps", "-q"])).trim().split("\n");
     const inspected = JSON.parse(await daemon.docker(["inspect", ...ids])) as {
-      Name: string;
-      Config: { User: string };
+      Config: { User: string; Labels: Record<string, string> };
       HostConfig: { Privileged: boolean; ReadonlyRootfs: boolean; CapDrop: string[]; CapAdd: string[] | null };
       NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
     }[];
@@ -76,10 +76,12 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
       expect(Config.User).toBe("1000:1000");
       expect(HostConfig).toMatchObject({ Privileged: false, ReadonlyRootfs: true, CapDrop: ["ALL"], CapAdd: null });
     }
-    const published = inspected.flatMap(({ Name, NetworkSettings }) =>
-      Object.values(NetworkSettings.Ports).flatMap((ports) => (ports ?? []).map((port) => `${port.HostIp} ${Name}`)),
+    const published = inspected.flatMap(({ Config, NetworkSettings }) =>
+      Object.values(NetworkSettings.Ports).flatMap((ports) =>
+        (ports ?? []).map((port) => `${port.HostIp} ${Config.Labels[SERVICE]}`),
+      ),
     );
-    expect(published).toEqual([`127.0.0.1 /${PROJECT}_balancer_1`]);
+    expect(published).toEqual(["127.0.0.1 balancer"]);
   });
 
   test("runs a Deployment on its nodes, scaled and deleted", async () => {
@@ -95,7 +97,7 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
   });
 
   test("goes on when an api-server is killed, which comes back by itself", async () => {
-    const killed = `${PROJECT}_api-server-1_1`;
+    const killed = (await daemon.docker(["ps", "-q", "--filter", `label=${SERVICE}=api-server-1`])).trim();
     await kubectl.ok(["create", "deployment", "on", "--image=example/web:1", "--replicas=3"]);
     await daemon.crash(killed);
     // A call that was under way may have to be repeated; those that come after find the other api-server.
