@@ -1,3 +1,4 @@
+import type { SecureServerOptions } from "node:http2";
 import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
@@ -44,7 +45,16 @@ export type ServiceHandlers<S extends ServiceDefinition> = {
 
 export interface GrpcServerOptions {
   /** Absent: plain text, for loopback and unix sockets only. */
-  readonly tls?: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem?: string };
+  readonly tls?: {
+    readonly certPem: string;
+    readonly keyPem: string;
+    readonly clientCaPem?: string;
+    /**
+     * With a client authority: whether a client without a certificate of it gets no further than the handshake (default),
+     * or is served like one that has none, so that handlers look for other credentials.
+     */
+    readonly clientCertificate?: "required" | "optional";
+  };
   /** Largest request that is taken, in bytes. Default 4 MiB. */
   readonly maxRequestBytes?: number;
 }
@@ -121,7 +131,10 @@ export class GrpcServer {
     const clientCa = tls.clientCaPem === undefined ? null : Buffer.from(tls.clientCaPem);
     const credentials = ServerCredentials.createSsl(clientCa, pairs, clientCa !== null);
     // Node waits 120 s, and grpc-js has no setting of its own (etcd GHSA-6vch).
-    Object.assign(credentials._getConstructorOptions() ?? {}, { handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+    const settings: SecureServerOptions = { handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
+    // Nor for this. It hands on a certificate only when the handshake has verified it (`authorized`), whatever is set here.
+    if (tls.clientCertificate === "optional") settings.rejectUnauthorized = false;
+    Object.assign(credentials._getConstructorOptions() ?? {}, settings);
     return credentials;
   }
 

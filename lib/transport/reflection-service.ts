@@ -20,7 +20,7 @@ const UNIMPLEMENTED = 12;
 export function reflectionService(
   serviceNames: readonly string[],
   descriptorSet: () => Uint8Array,
-): ServiceHandlers<typeof ServerReflectionDefinition> {
+): Required<ServiceHandlers<typeof ServerReflectionDefinition>> {
   let index: DescriptorIndex | undefined;
   const files = (): DescriptorIndex => {
     index ??= new DescriptorIndex(descriptorSet());

@@ -1,4 +1,3 @@
-import { connect as connectHttp2 } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configMaps } from "../../lib/gen/k8s/resources.ts";
@@ -14,6 +13,7 @@ import type { KeyPair } from "../../lib/pki/authority.ts";
 import { GrpcChannel, type ServiceClient } from "../../lib/transport/grpc-client.ts";
 import type { RpcError } from "../../lib/transport/rpc-error.ts";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";
+import { field, grpcFrame, named, rawCall, text } from "./raw-grpc.ts";
 
 let api: ApiFixture;
 let channel: GrpcChannel;
@@ -58,54 +58,6 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-function text(value: string): Buffer {
-  return Buffer.from(value);
-}
-
-function field(number: number, payload: Uint8Array): Buffer {
-  const length: number[] = [];
-  let left = payload.length;
-  for (; left > 0x7f; left >>>= 7) length.push((left & 0x7f) | 0x80);
-  return Buffer.concat([Buffer.of((number << 3) | 2, ...length, left), payload]);
-}
-
-function named(name: string): Buffer {
-  return field(1, field(1, text(name)));
-}
-
-/** A call by hand, for what a client library would not send; gives the status that the trailers say. */
-async function rawCall(path: string, message: Buffer, headers: Record<string, string> = {}): Promise<string> {
-  const { admin, serverCaPem: ca } = api;
-  const session = connectHttp2(`https://127.0.0.1:${api.api.grpcPort}`, { ca, cert: admin.certPem, key: admin.keyPem });
-  const stream = session.request({
-    ":method": "POST",
-    ":path": path,
-    "content-type": "application/grpc",
-    te: "trailers",
-    ...headers,
-  });
-  const status = new Promise<string>((resolve, reject) => {
-    const read = (got: Record<string, unknown>): void => {
-      if (got["grpc-status"] !== undefined) resolve(String(got["grpc-status"]));
-    };
-    stream.on("response", read).on("trailers", read).on("error", reject);
-  });
-  stream.end(message);
-  stream.resume();
-  try {
-    return await status;
-  } finally {
-    session.destroy();
-  }
-}
-
-function grpcFrame(message: Uint8Array, compressed = 0): Buffer {
-  const head = Buffer.alloc(5);
-  head[0] = compressed;
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
-
 const [INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED] = ["3", "8", "12"];
 
 describe("gRPC API", () => {
@@ -127,7 +79,7 @@ describe("gRPC API", () => {
     expect(await codeOfBytes(Buffer.from("k8"))).toBe("INVALID_ARGUMENT");
     const request = GetRequest.encode(GetRequest.fromPartial({ target: { ...target, name: "good" } })).finish();
     const cut = grpcFrame(request.subarray(0, request.length - 1));
-    expect(await rawCall("/keelson.api.v1.Resources/Get", cut)).toBe(INVALID_ARGUMENT);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Get", cut)).toBe(INVALID_ARGUMENT);
   });
 
   test("group tags -> INVALID_ARGUMENT", async () => {
@@ -135,8 +87,8 @@ describe("gRPC API", () => {
       GetRequest.encode(GetRequest.fromPartial({ target })).finish(),
       Buffer.of(0x9b, 0x06, 0x9c, 0x06),
     ]);
-    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(group))).toBe(INVALID_ARGUMENT);
-    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(Buffer.of(0x0c)))).toBe(INVALID_ARGUMENT);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Get", grpcFrame(group))).toBe(INVALID_ARGUMENT);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Get", grpcFrame(Buffer.of(0x0c)))).toBe(INVALID_ARGUMENT);
     expect(await codeOfMessage(Buffer.concat([named("group"), Buffer.of(0x0b, 0x0c)]))).toBe("INVALID_ARGUMENT");
   });
 
@@ -160,13 +112,13 @@ describe("gRPC API", () => {
   test("> 4 MiB (after decompression too) RESOURCE_EXHAUSTED", async () => {
     expect(await codeOfBytes(Buffer.alloc(5 * 2 ** 20))).toBe("RESOURCE_EXHAUSTED");
     const bomb = grpcFrame(gzipSync(Buffer.alloc(64 * 2 ** 20)), 1);
-    const code = await rawCall("/keelson.api.v1.Resources/Create", bomb, { "grpc-encoding": "gzip" });
+    const code = await rawCall(api, "/keelson.api.v1.Resources/Create", bomb, { "grpc-encoding": "gzip" });
     expect(code).toBe(RESOURCE_EXHAUSTED);
   });
 
   test("unknown method UNIMPLEMENTED", async () => {
-    expect(await rawCall("/keelson.api.v1.Resources/Nothing", grpcFrame(Buffer.alloc(0)))).toBe(UNIMPLEMENTED);
-    expect(await rawCall("/keelson.api.v1.Nothing/Get", grpcFrame(Buffer.alloc(0)))).toBe(UNIMPLEMENTED);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Nothing", grpcFrame(Buffer.alloc(0)))).toBe(UNIMPLEMENTED);
+    expect(await rawCall(api, "/keelson.api.v1.Nothing/Get", grpcFrame(Buffer.alloc(0)))).toBe(UNIMPLEMENTED);
   });
 
   test("no creds UNAUTHENTICATED", async () => {
@@ -202,11 +154,11 @@ describe("gRPC API", () => {
     const request = GetRequest.encode(GetRequest.fromPartial({ target: { ...target, name: "AAAA" } })).finish();
     const broken = Buffer.from(request);
     broken.fill(0xff, broken.indexOf("AAAA"), broken.indexOf("AAAA") + 4);
-    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(broken))).toBe(INVALID_ARGUMENT);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Get", grpcFrame(broken))).toBe(INVALID_ARGUMENT);
     const version = GetRequest.fromPartial({ target: { ...target, name: "good" }, resourceVersion: "BB" });
     const inVersion = Buffer.from(GetRequest.encode(version).finish());
     inVersion.fill(0xff, inVersion.indexOf("BB"));
-    expect(await rawCall("/keelson.api.v1.Resources/Get", grpcFrame(inVersion))).toBe(INVALID_ARGUMENT);
+    expect(await rawCall(api, "/keelson.api.v1.Resources/Get", grpcFrame(inVersion))).toBe(INVALID_ARGUMENT);
   });
 
   test("deadline honoured and work cancelled", async () => {

@@ -8,12 +8,14 @@ import { ResourcesDefinition } from "../../../lib/gen/keelson/api/v1/resources.t
 import { EventsDefinition } from "../../../lib/gen/keelson/events/v1/events_service.ts";
 import type { Registry } from "../../../lib/resource/registry.ts";
 import { typedServiceOf } from "../../../lib/resource/typed-service.ts";
-import { GrpcServer } from "../../../lib/transport/grpc-server.ts";
+import { GrpcServer, type ServiceHandlers } from "../../../lib/transport/grpc-server.ts";
 import { healthService } from "../../../lib/transport/health-service.ts";
 import { reflectionService } from "../../../lib/transport/reflection-service.ts";
 import { type EventsServiceComponents, eventsService } from "../events/events-service.ts";
 import type { Health } from "../rest/health.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
+import { callerOf } from "./rpc-caller.ts";
+import { rpcErrorOf } from "./rpc-status.ts";
 import { typedService } from "./typed-service.ts";
 
 export interface GrpcFaceComponents extends ResourcesServiceComponents, EventsServiceComponents {
@@ -41,7 +43,7 @@ export class GrpcFace implements Startable {
 
   constructor(components: GrpcFaceComponents, options: GrpcFaceOptions) {
     this.#options = options;
-    this.#server = new GrpcServer({ log: components.log }, { tls: options.tls });
+    this.#server = new GrpcServer({ log: components.log }, { tls: { ...options.tls, clientCertificate: "optional" } });
     const resources = resourcesService(components);
     this.#server.addService(ResourcesDefinition, resources);
     this.#server.addService(EventsDefinition, eventsService(components));
@@ -56,10 +58,8 @@ export class GrpcFace implements Startable {
       this.#server.addService(typed.definition, typed.handlers);
       names.push(typed.definition.fullName);
     }
-    this.#server.addService(
-      ServerReflectionDefinition,
-      reflectionService(names, () => readFileSync(DESCRIPTORS)),
-    );
+    const reflection = reflectionService(names, () => readFileSync(DESCRIPTORS));
+    this.#server.addService(ServerReflectionDefinition, forCallers(reflection, components));
   }
 
   get port(): number {
@@ -73,4 +73,19 @@ export class GrpcFace implements Startable {
   async stop(): Promise<void> {
     await this.#server.stop();
   }
+}
+
+/** What is served is told to those who prove who they are, as REST's discovery. */
+function forCallers(
+  { serverReflectionInfo: tell }: Required<ServiceHandlers<typeof ServerReflectionDefinition>>,
+  { authenticator, statusCodec }: ResourcesServiceComponents,
+): ServiceHandlers<typeof ServerReflectionDefinition> {
+  return {
+    async *serverReflectionInfo(requests, call) {
+      await callerOf(call, authenticator).catch((error: unknown) => {
+        throw rpcErrorOf(error, statusCodec);
+      });
+      yield* tell(requests, call);
+    },
+  };
 }
