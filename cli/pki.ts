@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import path from "node:path";
 import { ClusterPki } from "../cluster/cluster-pki.ts";
@@ -6,6 +6,7 @@ import type { IdentityName } from "../cluster/pki/identity-plan.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { type Command, type CommandIo, parseFlags, refusing, stringFlag, stringsFlag, UsageError } from "./command.ts";
+import { nearestExisting } from "./data-dir.ts";
 
 interface Wanted {
   readonly identity: IdentityName;
@@ -82,16 +83,22 @@ async function makeAll(
 /** The folder's full path; its own errors name the flag. */
 function ensureFolder(outDir: string): string {
   const folder = path.resolve(outDir);
+  const existing = nearestExisting(folder);
+  if (!statSync(existing).isDirectory()) throw new UsageError(`--out-dir=${outDir}: ${existing} is not a folder`);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (!statSync(folder).isDirectory()) throw new UsageError(`--out-dir=${outDir} is not a folder`);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" || code === "ENOTDIR") {
-      throw new UsageError(`--out-dir=${outDir} is not a folder`, { cause: error });
+    // One by one: where nothing can be made, Node's own recursion does not end (/proc).
+    const missing = path
+      .relative(existing, folder)
+      .split(path.sep)
+      .filter((name) => name !== "");
+    for (const [index] of missing.entries()) {
+      mkdirSync(path.join(existing, ...missing.slice(0, index + 1)), { mode: 0o700 });
     }
-    throw new UsageError(`--out-dir=${outDir} cannot be made: ${(error as Error).message}`, { cause: error });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--out-dir=${outDir} cannot be made or written: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   return folder;
 }
