@@ -66,7 +66,8 @@ export class BusProcess {
     this.#informers.push(informer as unknown as Informer<ApiObject>);
     await informer.start();
     await informer.whenSynced();
-    await eventually(() => expect(this.openWatches(ref.resource) > 0).toBe(byWatch));
+    // Each begins with a watch, which ends when the first heads are heard.
+    await eventually(() => expect(this.#openWatches.get(ref.resource)).toBe(byWatch ? 1 : 0));
     return informer;
   }
 
