@@ -7,7 +7,7 @@ export type BusStatus = "connected" | "away";
 export interface BusHandler {
   /** `bytes` belong to the hearer. */
   message(subject: string, bytes: Uint8Array): void;
-  /** Messages may have been lost here (overflow, reconnection): whoever counts on them must prove what it has. */
+  /** Messages may have been lost here (away, reconnection, overflow): whoever counts on them must prove what it has. */
   gap(reason: string): void;
 }
 

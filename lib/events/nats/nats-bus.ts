@@ -171,6 +171,8 @@ export class NatsBus implements Bus {
   async #replaceLost(): Promise<Link | undefined> {
     this.#connection = undefined;
     this.#log.warn("the bus is away", { servers: this.#options.servers });
+    // Hearers need not wait for silence.
+    for (const { handler } of this.#subscribers) handler.gap("away");
     const link = await this.#open();
     if (link !== undefined) this.#take(link);
     return link;
