@@ -169,7 +169,7 @@ describe.skipIf(skipping("events-join", whyNotPrograms(["nats-server"])))("an id
       const channel = new GrpcChannel({ target: `127.0.0.1:${api.grpcPort}`, tls: shown });
       ending.push(() => channel.close());
       await expect(new BusMember({ channel }).join(new UserKey().publicKey)).rejects.toMatchObject({
-        code: "UNAVAILABLE",
+        code: "UNAUTHENTICATED",
       });
     }
   });

@@ -3,9 +3,13 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { HealthDefinition } from "../../lib/gen/grpc/health/v1/health.ts";
+import { GrpcApiClient } from "../../lib/client/grpc-api-client.ts";
+import { KVDefinition, RangeRequest } from "../../lib/gen/etcd/etcdserverpb/rpc.ts";
+import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import { namespaces } from "../../lib/gen/k8s/resources.ts";
 import type { KeyPair } from "../../lib/pki/authority.ts";
 import type { AuthorityName } from "../../lib/process/identity-folder.ts";
+import { loadRegistry } from "../../lib/resource/registry.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { freePorts } from "../kit/etcd.ts";
 import { eventually } from "../kit/eventually.ts";
@@ -23,6 +27,7 @@ interface Hop {
 
 const folder = mkdtempSync(path.join(tmpdir(), "keelson-mutual-tls-"));
 const processes: RoleProcess[] = [];
+const registry = loadRegistry(kindDescriptors);
 let identities: Identities;
 let ports: number[] = [];
 
@@ -61,18 +66,28 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function overGrpc(port: number, authority: "store" | "server", shown: KeyPair | undefined): Promise<string> {
-  const caPem = identities.of("api-server").authorityPem(authority);
-  const channel = new GrpcChannel({ target: `127.0.0.1:${port}`, tls: { caPem, ...shown } });
+/** `yes`, or the code that the question ended with. */
+async function overGrpc(
+  target: { port: number; authority: "store" | "server"; shown: KeyPair | undefined },
+  ask: (channel: GrpcChannel) => Promise<unknown>,
+): Promise<string> {
+  const caPem = identities.of("api-server").authorityPem(target.authority);
+  const channel = new GrpcChannel({ target: `127.0.0.1:${target.port}`, tls: { caPem, ...target.shown } });
   try {
-    await channel.client(HealthDefinition).check({ service: "" }, { timeoutMs: 30_000 });
+    await ask(channel);
     return "yes";
   } catch (error) {
-    return (error as { code: string }).code;
+    return String((error as { code: string | number }).code);
   } finally {
     channel.close();
   }
 }
+
+const readsKey = (channel: GrpcChannel) => {
+  const range = RangeRequest.fromPartial({ key: Buffer.from("k") });
+  return channel.client(KVDefinition).range(range, { timeoutMs: 30_000 });
+};
+const listsNamespaces = (channel: GrpcChannel) => new GrpcApiClient({ channel, registry }).list(namespaces);
 
 function overHttps(
   port: number,
@@ -98,13 +113,13 @@ const HOPS: readonly Hop[] = [
     server: "store",
     clientAuthority: "store",
     good: () => identities.of("api-server").keyPair("store-client"),
-    asks: (shown) => overGrpc(ports[0]!, "store", shown),
+    asks: (shown) => overGrpc({ port: ports[0]!, authority: "store", shown }, readsKey),
   },
   {
     server: "api-server by gRPC",
     clientAuthority: "client",
     good: admin,
-    asks: (shown) => overGrpc(ports[2]!, "server", shown),
+    asks: (shown) => overGrpc({ port: ports[2]!, authority: "server", shown }, listsNamespaces),
   },
   {
     server: "api-server by REST",
@@ -148,8 +163,10 @@ describe.each(HOPS)("$server", (hop) => {
 });
 
 test("a client turns away a server that another authority vouches for", async () => {
-  expect(await overGrpc(ports[0]!, "server", HOPS[0]!.good())).toBe("UNAVAILABLE");
-  expect(await overGrpc(ports[2]!, "store", admin())).toBe("UNAVAILABLE");
+  const store = { port: ports[0]!, authority: "server" as const, shown: HOPS[0]!.good() };
+  expect(await overGrpc(store, readsKey)).toBe("UNAVAILABLE");
+  const api = { port: ports[2]!, authority: "store" as const, shown: admin() };
+  expect(await overGrpc(api, listsNamespaces)).toBe("503");
   expect(await overHttps(ports[3]!, "server", "/pods", HOPS[3]!.good())).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
 });
 
