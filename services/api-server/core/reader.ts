@@ -9,6 +9,7 @@ import type { ContinueTokens } from "./continue-token.ts";
 import { type ListMode, type ListRequest, listModeOf, parseRevision } from "./list-options.ts";
 import type { Target } from "./request.ts";
 import { Selection } from "./selection.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface ListAnswer {
   readonly items: readonly CachedObject[];
@@ -44,7 +45,8 @@ export class Reader {
     return named(object === undefined ? [] : [object], target);
   }
 
-  async list(target: Target, request: ListRequest): Promise<ListAnswer> {
+  /** Nobody waits for it, nor is anything read for it, once `signal` is aborted. */
+  async list(target: Target, request: ListRequest, signal: AbortSignal): Promise<ListAnswer> {
     const selection = new Selection(target.kind, target, request.selectors);
     if (!target.kind.definition.stored) {
       const items = (await this.#computed(target.kind)).filter((object) => selection.matches(object));
@@ -60,10 +62,10 @@ export class Reader {
     }
     const mode = listModeOf(request);
     if (mode.type === "exact" && mode.revision !== this.#cache.revision) {
-      await this.waitFor(mode.revision);
+      await untilAborted(signal, this.waitFor(mode.revision));
       return await this.#listAt(selection, mode.revision, "", request.limit, scope, LIST_TOO_OLD);
     }
-    await this.#waitForMode(mode);
+    await untilAborted(signal, this.#waitForMode(mode));
     return this.#listCached(selection, this.#cache.revision, "", request.limit, scope);
   }
 

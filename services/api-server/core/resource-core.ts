@@ -22,6 +22,7 @@ import type {
 } from "./request.ts";
 import type { StatusCodec } from "./status-codec.ts";
 import { authorize, namedOf } from "./target-access.ts";
+import { untilAborted } from "./until-aborted.ts";
 import type { Watcher, WatchItem } from "./watcher.ts";
 import type { WritePipeline } from "./write-pipeline.ts";
 import { WritePlans } from "./write-plans.ts";
@@ -90,7 +91,7 @@ export class ResourceCore {
     await this.authorize("get", target, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) return await supported(handler.get, target, "get").call(handler, target, call);
-    const cached = await this.#parts.reader.get(target, resourceVersion);
+    const cached = await untilAborted(call.signal, this.#parts.reader.get(target, resourceVersion));
     return { code: 200, view: viewOf(cached, target.kind) };
   }
 
@@ -101,7 +102,7 @@ export class ResourceCore {
 
   async list(target: Target, request: ListRequest, call: Call): Promise<ListAnswer> {
     await this.authorize("list", target, call, request.selectors);
-    return await this.#parts.reader.list(target, request);
+    return await this.#parts.reader.list(target, request, call.signal);
   }
 
   async watch(target: Target, request: WatchRequest, call: Call): Promise<AsyncIterableIterator<readonly WatchItem[]>> {
@@ -166,7 +167,7 @@ export class ResourceCore {
     if (target.kind.definition.namespaced && target.namespace === "")
       throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
-    const listed = await this.#parts.reader.list(target, list);
+    const listed = await this.#parts.reader.list(target, list, call.signal);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
     const deleteOne = async (object: CachedObject): Promise<void> => {
       const one: Target = { ...target, namespace: object.namespace, name: object.name };

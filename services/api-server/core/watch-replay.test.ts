@@ -151,6 +151,7 @@ test("invariant 17: an exact list is the same for ever, from memory as from the 
     const exact = await built.reader.list(
       { kind: maps, namespace: "", name: "", subresource: "" },
       { selectors: { label: "", field: "" }, resourceVersion, resourceVersionMatch: "Exact", limit: 0, continue: "" },
+      new AbortController().signal,
     );
     expect(stateOf(exact.items.map((item) => item.object() as ConfigMap))).toEqual(state);
     expect(String(exact.revision)).toBe(resourceVersion);

@@ -140,7 +140,7 @@ class RpcFace {
       continue: list.continue,
       remainingItemCount: list.remaining === undefined ? undefined : BigInt(list.remaining),
       encoding,
-      items: await itemsOf(list, target.kind, encoding),
+      items: await itemsOf(list, target.kind, encoding, call.signal),
     };
   }
 
@@ -151,7 +151,7 @@ class RpcFace {
     const selectors = selectorsOf(request.selectors);
     const all = { selectors, resourceVersion: "", resourceVersionMatch: "", limit: 0, continue: "" };
     const deleted = await core.deleteCollection(target, all, deleteRequestOf(request.options), call);
-    return { encoding, items: await itemsOf(deleted, target.kind, encoding), warnings: call.warnings };
+    return { encoding, items: await itemsOf(deleted, target.kind, encoding, call.signal), warnings: call.warnings };
   }
 
   async *watch(request: WatchRequest, server: ServerCall): AsyncGenerator<WatchResponse> {
@@ -243,11 +243,13 @@ class RpcFace {
 /** Items that are encoded before others get the loop. */
 const SLICE_ITEMS = 200;
 
-async function itemsOf(list: ListAnswer, kind: ServedKind, encoding: Encoding): Promise<Buffer[]> {
+async function itemsOf(list: ListAnswer, kind: ServedKind, encoding: Encoding, signal: AbortSignal): Promise<Buffer[]> {
   const items: Buffer[] = [];
   for (const item of list.items) {
     items.push(buffer(encoding === Encoding.ENCODING_JSON ? item.json(kind) : item.protobuf(kind)));
-    if (items.length % SLICE_ITEMS === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (items.length % SLICE_ITEMS !== 0) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
   }
   return items;
 }
