@@ -1,5 +1,7 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
 import { isIPv4 } from "node:net";
+import path from "node:path";
 import type { ApiConnectionOptions } from "../lib/client/api-connection.ts";
 import { IdentityFolder } from "../lib/process/identity-folder.ts";
 import type { LogLevel } from "../lib/process/logger.ts";
@@ -7,9 +9,11 @@ import type { RoleProcessOptions } from "../lib/role/role-process.ts";
 import { type CommandIo, choiceFlag, type FlagValues, stringFlag, UsageError } from "./command.ts";
 
 /** Flags that every role's process takes. */
-export const ROLE_FLAGS = { "role-listen": "string", "log-level": "string" } as const;
+export const ROLE_FLAGS = { "role-listen": "string", "metrics-listen": "string", "log-level": "string" } as const;
 export const ROLE_USAGE = `  --role-listen=ADDRESS   where the role says what it is and how it does by gRPC (keelson.role.v1.Role, health):
                           unix:PATH, or HOST:PORT with the identity's server certificate
+  --metrics-listen=HOST:PORT  /metrics, /livez and /readyz: plain HTTP on a loopback address, elsewhere HTTPS with the
+                          identity's server certificate, for clients that have one of its client authority
   --log-level=LEVEL       debug, info (default), warn, error`;
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly LogLevel[];
@@ -29,11 +33,27 @@ export function identityFlag(values: FlagValues, files: readonly string[]): Iden
   }
   const identity = new IdentityFolder(folder);
   try {
-    for (const file of files) identity.text(file);
+    for (const file of files) checkFile(identity, file);
   } catch (error) {
     throw new UsageError(`--identity: ${(error as Error).message}`, { cause: error });
   }
   return identity;
+}
+
+function checkFile(identity: IdentityFolder, file: string): void {
+  const text = identity.text(file);
+  const where = path.join(identity.folder, file);
+  try {
+    if (file.endsWith(".crt")) new X509Certificate(text);
+    if (file.endsWith(".key")) createPrivateKey(text);
+  } catch (cause) {
+    throw new Error(`${where} is no PEM ${file.endsWith(".key") ? "key" : "certificate"}`, { cause });
+  }
+  const certificate = file.replace(/\.key$/, ".crt");
+  if (certificate === file || !identity.has(certificate)) return;
+  if (!new X509Certificate(identity.text(certificate)).checkPrivateKey(createPrivateKey(text))) {
+    throw new Error(`${where} is not the key of ${certificate}`);
+  }
 }
 
 /** `HOST:PORT`; an IPv6 host stands in brackets. */
@@ -87,7 +107,7 @@ export function apiFlags(values: FlagValues, identity: IdentityFolder): ApiConne
 }
 
 /**
- * What `ROLE_FLAGS` say. `clientAuthority` is whose certificates the role's server asks of its clients on a TCP port.
+ * What `ROLE_FLAGS` say. `clientAuthority` is whose certificates the role's own servers ask of their clients on a TCP port.
  */
 export function roleOptions(
   values: FlagValues,
@@ -95,18 +115,40 @@ export function roleOptions(
   identity: IdentityFolder | undefined,
   clientAuthority: "client" | "store",
 ): RoleProcessOptions {
-  const logLevel = choiceFlag(values, "log-level", LOG_LEVELS) ?? "info";
-  const announce = (line: string) => io.out(`${line}\n`);
+  const tlsFor = (flag: string, remedy: string) => {
+    const needed = ["server.crt", "server.key", `${clientAuthority}-ca.crt`];
+    const missing = needed.filter((file) => identity?.has(file) !== true);
+    if (identity === undefined || missing.length > 0) {
+      const why = identity === undefined ? "there is no --identity" : `the identity has no ${missing.join(", ")}`;
+      throw new UsageError(`--${flag} ${values[flag]} cannot be served with TLS: ${why}; use ${remedy}`);
+    }
+    return { ...identity.keyPair("server"), clientCaPem: identity.authorityPem(clientAuthority) };
+  };
   const listen = stringFlag(values, "role-listen");
-  if (listen === undefined) return { logLevel, announce };
-  if (listen.startsWith("unix:")) return { logLevel, announce, roleServer: { listen } };
+  const metricsListen = stringFlag(values, "metrics-listen");
+  return {
+    logLevel: choiceFlag(values, "log-level", LOG_LEVELS) ?? "info",
+    announce: (line) => io.out(`${line}\n`),
+    ...(listen === undefined ? {} : { roleServer: roleServerOf(listen, () => tlsFor("role-listen", "unix:PATH")) }),
+    ...(metricsListen === undefined
+      ? {}
+      : { metrics: metricsOf(metricsListen, () => tlsFor("metrics-listen", "a loopback address")) }),
+  };
+}
+
+interface ServerTls {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly clientCaPem: string;
+}
+
+function roleServerOf(listen: string, tls: () => ServerTls): NonNullable<RoleProcessOptions["roleServer"]> {
+  if (listen.startsWith("unix:")) return { listen };
   checkAddress(listen, "role-listen");
-  const needed = ["server.crt", "server.key", `${clientAuthority}-ca.crt`];
-  const missing = needed.filter((file) => identity?.has(file) !== true);
-  if (identity === undefined || missing.length > 0) {
-    const why = identity === undefined ? "without --identity" : `the identity has no ${missing.join(", ")}`;
-    throw new UsageError(`--role-listen ${listen} cannot be served with TLS (${why}): use unix:PATH`);
-  }
-  const tls = { ...identity.keyPair("server"), clientCaPem: identity.authorityPem(clientAuthority) };
-  return { logLevel, announce, roleServer: { listen, tls } };
+  return { listen, tls: tls() };
+}
+
+function metricsOf(listen: string, tls: () => ServerTls): NonNullable<RoleProcessOptions["metrics"]> {
+  const address = checkAddress(listen, "metrics-listen");
+  return isLocalAddress(listen) ? address : { ...address, tls: tls() };
 }

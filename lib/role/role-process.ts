@@ -7,15 +7,19 @@ import type { Startable } from "../core/startable.ts";
 import { StartableList } from "../core/startable-list.ts";
 import { runUntilSignal } from "../process/life-cycle.ts";
 import { type LogLevel, makeLogger } from "../process/logger.ts";
+import { MetricsServer, type MetricsServerOptions } from "../process/metrics-server.ts";
 import { realClock } from "../process/real-clock.ts";
 import { realRandom } from "../process/real-random.ts";
 import { type RoleDescription, RoleServer, type RoleServerOptions } from "../transport/role-server.ts";
+import { RoleMetrics } from "./role-metrics.ts";
 
 /** What every role's process can be told, whatever the role. */
 export interface RoleProcessOptions {
   readonly logLevel: LogLevel;
   /** Where the role tells of itself; absent: nowhere. */
   readonly roleServer?: RoleServerOptions;
+  /** Where its metrics can be scraped; absent: it measures nothing. */
+  readonly metrics?: MetricsServerOptions;
   /** Told one line when the role works for the first time. */
   readonly announce: (line: string) => void;
 }
@@ -27,6 +31,7 @@ export interface RoleContext {
   readonly log: Log;
   /** Unique on earth and per start, unless the role's instances have names. */
   readonly instance: string;
+  readonly metrics?: RoleMetrics;
 }
 
 export interface Role {
@@ -48,9 +53,15 @@ export function runRole(
 ): Promise<number> {
   const { role: name, instance = `${hostname()}_${randomUUID()}` } = identity;
   const log = makeLogger(options.logLevel).child({ role: name, instance });
-  const context: RoleContext = { clock: realClock, random: realRandom, log, instance };
+  const metrics = options.metrics === undefined ? undefined : new RoleMetrics({ clock: realClock });
+  const parts = { clock: realClock, random: realRandom, log, instance };
+  const context: RoleContext = { ...parts, ...(metrics === undefined ? {} : { metrics }) };
   const role = makeRole(context);
   const servers: Startable[] = [];
+  if (options.metrics !== undefined && metrics !== undefined) {
+    const problem = async () => (await role.describe()).detail;
+    servers.push(new MetricsServer({ metrics: () => metrics.text(), problem }, options.metrics));
+  }
   if (options.roleServer !== undefined) {
     const describe = async () => ({ role: name, instance, ...(await role.describe()) });
     const server = new RoleServer({ ...context, describe }, options.roleServer);

@@ -2,21 +2,30 @@ import { ApiConnection, type ApiConnectionOptions } from "../../lib/client/api-c
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
+import { prometheusMetrics } from "./prometheus-metrics.ts";
 import { Scheduler } from "./scheduler.ts";
+import { noSchedulerMetrics } from "./scheduler-metrics.ts";
 
 export interface SchedulerRoleOptions extends RoleProcessOptions {
   readonly api: ApiConnectionOptions;
 }
 
+const DEFAULT_SCHEDULER = "default-scheduler";
+
 /** Schedules, when it leads, until a signal; resolves to the exit status. */
 export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number> {
   return runRole({ role: "scheduler" }, options, (context) => {
-    const { log, instance } = context;
+    const { log, instance, metrics } = context;
     const connection = new ApiConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.api);
     const scheduler = new Scheduler(
-      { ...context, api: connection.api },
+      {
+        ...context,
+        api: connection.api,
+        metrics: metrics === undefined ? noSchedulerMetrics : prometheusMetrics(metrics.registry, DEFAULT_SCHEDULER),
+      },
       { identity: instance, onLost: exitOnLostLeadership(log) },
     );
+    metrics?.leadership("kube-scheduler", () => scheduler.leading);
     void connection.whenReached().then(() => options.announce(`scheduler follows ${options.api.addresses}`));
     return {
       parts: [connection, scheduler],
