@@ -5,12 +5,15 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KEELSON, keelson } from "../kit/keelson.ts";
 import { runCommand } from "../kit/kubectl.ts";
+import { skipping, whyNotPrograms } from "../kit/requirements.ts";
 
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), "keelson-cli-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const EXTERNAL = ["--runtime=simulated", "--store=etcd://127.0.0.1:2379"];
 
 /** Each line: flags, and what the error must say. Nothing may be made in the data folder. */
 const REFUSED: readonly (readonly [name: string, flags: readonly string[], says: RegExp])[] = [
@@ -36,6 +39,30 @@ const REFUSED: readonly (readonly [name: string, flags: readonly string[], says:
     /--kubeconfig \/proc\/keelson\/config cannot be written/,
   ],
   ["a stray word", ["now"], /unexpected argument "now"/],
+  ["an unknown layout", ["--layout=both"], /--layout must be one of all-in-one, split, not "both"/],
+  ["a store without the split layout", [...EXTERNAL, "--store-insecure"], /--store needs --layout=split/],
+  ["a store without certificates", ["--layout=split", ...EXTERNAL], /--store needs --store-cert=FILE, or --store-ins/],
+  [
+    "a certificate that is not there",
+    ["--layout=split", ...EXTERNAL, "--store-cert=/nonexistent"],
+    /--store-cert: ENOENT/,
+  ],
+  [
+    "plain text to a store on another machine",
+    ["--layout=split", "--store=etcd://10.0.0.1:2379", "--store-insecure"],
+    /--store-insecure needs an etcd on loopback, not 10\.0\.0\.1:2379/,
+  ],
+  [
+    "a store that is no etcd",
+    ["--layout=split", "--store=http://127.0.0.1:2379"],
+    /--store must be etcd:\/\/HOST:PORT/,
+  ],
+  [
+    "a store's address without a port",
+    ["--layout=split", "--store=etcd://one"],
+    /--store must be HOST:PORT, not "one"/,
+  ],
+  ["a store's file without a store", ["--store-ca=/etc/ca.crt"], /--store-ca goes with --store/],
 ];
 
 for (const [name, flags, says] of REFUSED) {
@@ -127,6 +154,7 @@ test("help lists every command and each explains itself", async () => {
     "image",
     "convert",
     "store",
+    "pki",
     "run",
     "version",
   ]);
@@ -135,3 +163,14 @@ test("help lists every command and each explains itself", async () => {
     expect(usage.stdout).toContain(`keelson ${command}`);
   }
 });
+
+test.skipIf(skipping("cli/split-nodes", whyNotPrograms(["haproxy", "nats-server"])))(
+  "up refuses more nodes than the split layout has processes for",
+  async () => {
+    const flags = ["--layout=split", "--runtime=simulated", "--nodes=17", `--data-dir=${path.join(folder, "data")}`];
+    const result = await keelson(["up", ...flags]);
+    expect(result.stderr).toContain("--nodes=17: in the split layout each node is a process, 16 at most");
+    expect(result.code).toBe(2);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);

@@ -3,8 +3,8 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../kit/eventually.ts";
 import { keelson, TestCluster } from "../kit/keelson.ts";
-import { runCommand } from "../kit/kubectl.ts";
 import { skipping, whyNotContainers } from "../kit/requirements.ts";
+import { clusterId, traces } from "../kit/traces.ts";
 
 describe("a simulated cluster", () => {
   test("two live beside each other, each with its own objects; status tells of both", async () => {
@@ -59,7 +59,7 @@ describe("a simulated cluster", () => {
 describe.skipIf(skipping("e2e/life-cycle", whyNotContainers()))("down with real containers", () => {
   test("takes out of the kernel everything that up and its pods put in", async () => {
     const cluster = await TestCluster.up(["--runtime=containerd"]);
-    const { id } = JSON.parse(readFileSync(path.join(cluster.dataDir, "cluster.json"), "utf8")) as { id: string };
+    const id = clusterId(cluster.dataDir);
     try {
       const image = (await keelson(["image", "build-test", `--data-dir=${cluster.dataDir}`])).stdout.trim();
       await cluster.kubectl.ok(["run", "web", `--image=${image}`]);
@@ -72,23 +72,3 @@ describe.skipIf(skipping("e2e/life-cycle", whyNotContainers()))("down with real 
     expect(existsSync(cluster.dataDir)).toBe(false);
   });
 });
-
-/** Whatever of a cluster the kernel still has. */
-async function traces(id: string, dataDir: string): Promise<string[]> {
-  const sources = [
-    ["ip", "netns"],
-    ["ip", "-o", "link"],
-    ["ip", "route"],
-    ["nft", "list", "tables"],
-    ["iptables-save"],
-    ["cat", "/proc/self/mounts"],
-    ["ps", "-eo", "args"],
-  ];
-  const marks = [`keelson-${id}`, `keel-${id}`, `/run/keelson/${id}`, dataDir];
-  const found: string[] = [];
-  for (const command of sources) {
-    const { stdout } = await runCommand(command);
-    found.push(...stdout.split("\n").filter((line) => marks.some((mark) => line.includes(mark))));
-  }
-  return found;
-}

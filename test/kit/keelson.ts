@@ -14,6 +14,21 @@ export function keelson(
   return runCommand([process.execPath, KEELSON, ...args], { timeoutMs: UP_LIMIT_MS, ...options });
 }
 
+/** What `keelson status -o json` says. */
+export interface TestClusterStatus {
+  readonly pid: number | null;
+  readonly ready: boolean;
+  readonly roles: readonly {
+    readonly name: string;
+    readonly instance: string;
+    readonly pid: number | null;
+    readonly health: string;
+    readonly leader: boolean;
+    readonly detail: string;
+  }[];
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
 /** A cluster made by `keelson up` in a folder of its own; `await using` takes it down and deletes it. */
 export class TestCluster {
   readonly dataDir: string;
@@ -41,12 +56,7 @@ export class TestCluster {
     return upOk(this.dataDir, flags);
   }
 
-  async status(): Promise<{
-    pid: number | null;
-    ready: boolean;
-    roles: { name: string; health: string }[];
-    addresses: Record<string, string>;
-  }> {
+  async status(): Promise<TestClusterStatus> {
     const result = await keelson(["status", "-o", "json", `--data-dir=${this.dataDir}`]);
     return JSON.parse(result.stdout);
   }
