@@ -1,11 +1,24 @@
+import type { KeyPair } from "../lib/pki/authority.ts";
+import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { type Command, parseFlags, refusing } from "./command.ts";
 import { apiFlags, identityFlag, ROLE_FLAGS, ROLE_USAGE, roleOptions } from "./role-flags.ts";
+
+/** Those authorities whose keys lie in the folder; without a key, requests wait for who has it. */
+function signingKeys(identity: IdentityFolder): Partial<Record<"client" | "kubelet", () => Promise<KeyPair>>> {
+  const names = (["client", "kubelet"] as const).filter((name) => identity.has(`${name}-ca.key`));
+  const read = async (name: "client" | "kubelet") => ({
+    certPem: identity.authorityPem(name),
+    keyPem: identity.text(`${name}-ca.key`),
+  });
+  return Object.fromEntries(names.map((name) => [name, () => read(name)]));
+}
 
 export const runControllerManagerCommand: Command = {
   summary: "runs the controllers",
   usage: `keelson run controller-manager --identity=DIR --api-server=HOST:PORT[,HOST:PORT...]
 
-  --identity=DIR          client.crt, client.key, server-ca.crt
+  --identity=DIR          client.crt, client.key, server-ca.crt; where it is to sign the certificates of nodes and
+                          clients, also client-ca.crt and .key, kubelet-ca.crt and .key
   --api-server=LIST       gRPC addresses of the api-servers; one is used at a time
 ${ROLE_USAGE}
 
@@ -14,7 +27,11 @@ status 75.`,
   async run(args, io) {
     const { values } = parseFlags(args, { identity: "string", "api-server": "string", ...ROLE_FLAGS });
     const identity = identityFlag(values, ["client.crt", "client.key", "server-ca.crt"]);
-    const options = { ...roleOptions(values, io, identity, "client"), api: apiFlags(values, identity) };
+    const options = {
+      ...roleOptions(values, io, identity, "client"),
+      api: apiFlags(values, identity),
+      signing: signingKeys(identity),
+    };
     const { runControllerManagerRole } = await import("../services/controller-manager/main.ts");
     return refusing(() => runControllerManagerRole(options));
   },

@@ -131,7 +131,7 @@ export class AllInOne implements Startable {
         random,
         log: log.child({ role: "controller-manager" }),
       },
-      { identity, leaderElect: false, rootCaPem: await this.#pki.authorityPem("server") },
+      { identity, leaderElect: false, rootCaPem: await this.#pki.authorityPem("server"), signing: this.#signing() },
     );
     this.#scheduler = new Scheduler(
       { api: this.#clientFor("system:kube-scheduler"), clock, random, log: log.child({ role: "scheduler" }) },
@@ -139,6 +139,10 @@ export class AllInOne implements Startable {
     );
     await Promise.all([this.#controllers.start(), this.#scheduler.start()]);
     progress("scheduler, controller-manager");
+  }
+
+  #signing() {
+    return { client: () => this.#pki.authority("client"), kubelet: () => this.#pki.authority("kubelet") };
   }
 
   async #identities() {

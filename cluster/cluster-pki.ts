@@ -44,6 +44,11 @@ export class ClusterPki {
     return this.#authorities.certPem(name);
   }
 
+  /** An authority with its key, for who signs in its name. */
+  async authority(name: AuthorityName): Promise<KeyPair> {
+    return { certPem: await this.#authorities.certPem(name), keyPem: await this.#authorities.keyPem(name) };
+  }
+
   /** The key pair that signs service-account tokens. */
   serviceAccountKeys(): Promise<ServiceAccountKeys> {
     return this.#authorities.serviceAccountKeys();

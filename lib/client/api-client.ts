@@ -78,7 +78,7 @@ export interface Fence {
 }
 
 export interface WriteOptions {
-  readonly subresource?: "status" | "scale" | "finalize";
+  readonly subresource?: "status" | "scale" | "finalize" | "approval";
   readonly dryRun?: boolean;
   readonly fieldManager?: string;
   readonly fence?: Fence;

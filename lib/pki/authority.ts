@@ -74,21 +74,30 @@ export class Authority {
 
   async issue(request: CertificateRequest): Promise<KeyPair> {
     const keys = await generateKeys();
+    const publicKey = new Uint8Array(await webcrypto.subtle.exportKey("spki", keys.publicKey));
+    const certPem = await this.sign(request, publicKey);
+    return { certPem, keyPem: await exportPrivateKey(keys.privateKey) };
+  }
+
+  /** A certificate, as PEM, for a key (SPKI in DER) that somebody else holds. It never outlives the authority. */
+  async sign(request: CertificateRequest, publicKeyDer: Uint8Array<ArrayBuffer>): Promise<string> {
+    const publicKey = new x509.PublicKey(publicKeyDer);
+    const endMs = this.#clock.nowMs() + request.validityDays * DAY_MS;
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(this.#random),
       subject: subjectOf(request.commonName, request.organizations ?? []),
       issuer: this.#certificate.subjectName,
       notBefore: new Date(this.#clock.nowMs() - BACKDATE_MS),
-      notAfter: new Date(this.#clock.nowMs() + request.validityDays * DAY_MS),
-      publicKey: keys.publicKey,
+      notAfter: new Date(Math.min(endMs, this.#certificate.notAfter.getTime())),
+      publicKey,
       signingKey: this.#key,
       signingAlgorithm: KEY_ALGORITHM,
-      extensions: await this.#extensions(request, keys.publicKey),
+      extensions: await this.#extensions(request, publicKey),
     });
-    return { certPem: pem(certificate), keyPem: await exportPrivateKey(keys.privateKey) };
+    return pem(certificate);
   }
 
-  async #extensions(request: CertificateRequest, publicKey: CryptoKey): Promise<x509.Extension[]> {
+  async #extensions(request: CertificateRequest, publicKey: x509.PublicKey): Promise<x509.Extension[]> {
     const purposes = request.usages.map((usage) =>
       usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth,
     );

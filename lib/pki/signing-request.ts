@@ -14,7 +14,7 @@ export interface SigningRequest {
   /** Alternative names of other types: mail addresses, URIs and so on. */
   readonly otherNames: readonly string[];
   /** The key to be certified, as DER (SPKI). */
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
 }
 
 export interface SigningRequestSubject {

@@ -9,7 +9,7 @@ import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { CONTROLLERS } from "./controllers.ts";
-import type { ManagerContext, ResourceCatalog } from "./manager-context.ts";
+import type { ManagerContext, ResourceCatalog, SigningKeys } from "./manager-context.ts";
 
 export interface ControllerManagerComponents {
   readonly api: ApiClient;
@@ -26,6 +26,8 @@ export interface ControllerManagerComponents {
 export interface ControllerManagerOptions extends LeadershipOptions {
   /** The authorities that pods trust for the API server, as PEM. */
   readonly rootCaPem: string;
+  /** Authorities that it may sign with. */
+  readonly signing?: SigningKeys;
   /** Names of `controllers.ts`; all unless told. */
   readonly controllers?: readonly string[];
 }
@@ -68,6 +70,7 @@ export class ControllerManager implements Startable {
       informers,
       catalog: registry,
       rootCaPem: this.options.rootCaPem,
+      signing: this.options.signing ?? {},
       recorder: (component) => {
         const recorder = recorders.get(component) ?? new EventRecorder({ api, clock, log }, { component });
         recorders.set(component, recorder);

@@ -1,3 +1,6 @@
+import { approvingController } from "./certificate-approving/approving-controller.ts";
+import { cleanerController } from "./certificate-cleaner/cleaner-controller.ts";
+import { signingController } from "./certificate-signing/signing-controller.ts";
 import { deploymentController } from "./deployment/deployment-controller.ts";
 import { disruptionController } from "./disruption/disruption-controller.ts";
 import { garbageCollector } from "./garbage-collector/garbage-collector.ts";
@@ -28,6 +31,12 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["disruption", disruptionController],
   // pods that no node will report about any more
   ["pod-garbage-collector", podGarbageCollector],
+  // nodes and machines that join get the certificates of their own name
+  ["certificatesigningrequest-approving-controller", approvingController],
+  // approved requests become certificates
+  ["certificatesigningrequest-signing-controller", signingController],
+  // requests that are done, or that nobody decides about, go
+  ["certificatesigningrequest-cleaner-controller", cleanerController],
   // objects whose owners are gone; foreground and orphaning deletion
   ["garbage-collector", garbageCollector],
   // empties namespaces that are being deleted

@@ -6,11 +6,23 @@ import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
+import type { KeyPair } from "../../lib/pki/authority.ts";
 import type { ResourceDefinition } from "../../lib/resource/kind.ts";
 
 /** What is known of resources; `lib/resource/registry.ts` has this shape. */
 export interface ResourceCatalog {
   resources(): readonly ResourceDefinition[];
+}
+
+/**
+ * Authorities that the controllers sign with, read when there is something to sign; without one, requests for its
+ * certificates wait for somebody else.
+ */
+export interface SigningKeys {
+  /** Of client certificates. */
+  readonly client?: () => Promise<KeyPair>;
+  /** Of the kubelets' serving certificates. */
+  readonly kubelet?: () => Promise<KeyPair>;
 }
 
 /** What every controller is made from, for one term of a leader. */
@@ -24,6 +36,7 @@ export interface ManagerContext {
   readonly informers: InformerSet;
   readonly catalog: ResourceCatalog;
   readonly rootCaPem: string;
+  readonly signing: SigningKeys;
   /** Events with this source, as upstream names it: `node-controller`, `replicaset-controller`. */
   recorder(component: string): EventRecorder;
 }

@@ -14,6 +14,7 @@ import {
 } from "../../../lib/gen/k8s/resources.ts";
 import type { ResourceDefinition, ResourceRef } from "../../../lib/resource/kind.ts";
 import { ControllerManager } from "../controller-manager.ts";
+import type { SigningKeys } from "../manager-context.ts";
 
 /** The definition of a resource with what controllers read of it. */
 export function definitionOf(ref: ResourceRef): ResourceDefinition {
@@ -33,10 +34,10 @@ export function managerWorld(controllers: readonly string[], seed = 5) {
   const api = new MemoryApi({ clock, random });
   const known: ResourceRef[] = [configMaps, pods, serviceAccounts, leases, namespaces, replicaSets, deployments, nodes];
   const registry = { resources: () => known.map(definitionOf) };
-  const open = () =>
+  const open = (signing: SigningKeys = {}) =>
     new ControllerManager(
       { api, registry, clock, random, log: silentLog },
-      { rootCaPem: "PEM\n", identity: "test", leaderElect: false, controllers },
+      { rootCaPem: "PEM\n", identity: "test", leaderElect: false, controllers, signing },
     );
   return { clock, api, random, open, manager: open() };
 }
