@@ -110,6 +110,6 @@ test("an identity with a damaged key is refused in a sentence", async () => {
   const { process } = await apiServer("damaged", "other-pki");
   await eventually(() => expect(process.running).toBe(false), SOON);
   expect(process.exitCode).not.toBe(0);
-  expect(process.log).toContain("the client certificate and key for the store cannot be used");
+  expect(process.log).toContain("store-client.key is no PEM key");
   expect(process.log).not.toMatch(/\n\s+at /);
 });
