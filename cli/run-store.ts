@@ -68,6 +68,7 @@ ${ROLE_USAGE}`,
         ...role,
         listen,
         ...(tls === undefined ? {} : { tls }),
+        ...(identity === undefined ? {} : { identity }),
         store: {
           dataDir,
           ...(quotaBytes === 0 ? {} : { quotaBytes }),

@@ -1,4 +1,5 @@
 import type { SecureServerOptions } from "node:http2";
+import type { SecureContextOptions } from "node:tls";
 import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
@@ -66,6 +67,10 @@ const MAX_STREAMS = 1_000;
 const MAX_SESSION_MEMORY_MB = 64;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+interface RenewableCredentials {
+  updateSecureContextOptions(options: SecureContextOptions): void;
+}
+
 interface Stream {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
@@ -79,6 +84,7 @@ export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #log: Log;
   readonly #open = new Set<AbortController>();
+  #listening: ServerCredentials | undefined;
 
   constructor(components: { log: Log }, options: GrpcServerOptions = {}) {
     this.#log = components.log;
@@ -107,11 +113,22 @@ export class GrpcServer {
   async listen(address: string): Promise<number> {
     if (address.startsWith("unix:")) await clearUnixSocket(address.slice("unix:".length));
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, this.#credentials(), (error, port) => {
+      this.#listening = this.#credentials();
+      this.#server.bindAsync(address, this.#listening, (error, port) => {
         if (error === null) resolve(port);
         else reject(error);
       });
     });
+  }
+
+  /** Connections that are made from now on see this certificate; those that are stay. For servers with TLS that listen. */
+  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    const before = this.#listening?._getSecureContextOptions();
+    if (before == null) throw new Error("the server has no certificate");
+    const ciphers = this.#listening?._getConstructorOptions()?.ciphers;
+    const context = { ...before, ...(ciphers && { ciphers }), cert: pair.certPem, key: pair.keyPem };
+    // Not public, and what grpc-js itself calls when its own provider of certificates finds a new one.
+    (this.#listening as unknown as RenewableCredentials).updateSecureContextOptions(context);
   }
 
   /** Ends every stream on purpose, then the connections. */

@@ -167,6 +167,12 @@ export class ApiServer implements Startable {
     await this.#built.cache.stop();
   }
 
+  /** Connections that are made from now on, REST and gRPC, see this certificate. */
+  renewCertificate(pair: ApiServerOptions["tls"]): void {
+    this.#rest.renewCertificate(pair);
+    this.#grpc?.renewCertificate(pair);
+  }
+
   /** Where REST listens; after `start`. */
   get port(): number {
     return this.#rest.port;

@@ -1,5 +1,6 @@
 import type { Startable } from "../../lib/core/startable.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import { CertificateWatch } from "../../lib/process/certificate-watch.ts";
 import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
@@ -47,9 +48,13 @@ export function runApiServerRole(options: ApiServerRoleOptions): Promise<number>
     );
     const line = () => `api-server listens on ${listen.host}:${api.port}, gRPC on ${grpc.host}:${api.grpcPort}`;
     const announcement: Startable = { start: async () => options.announce(line()), stop: async () => {} };
+    const renewal = new CertificateWatch(
+      { ...context, identity, renewed: (pair) => api.renewCertificate(pair) },
+      "server",
+    );
     const connection: Startable = { start: async () => {}, stop: () => store.close() };
     return {
-      parts: [connection, patience, api, announcement],
+      parts: [connection, patience, api, renewal, announcement],
       async describe() {
         const detail = patience.isOver ? await api.problem() : `waiting for the store at ${options.store.endpoints}`;
         return { ready: detail === "", leading: false, detail };

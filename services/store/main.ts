@@ -1,5 +1,7 @@
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
+import { CertificateWatch, type CertificateWatchComponents } from "../../lib/process/certificate-watch.ts";
+import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
@@ -11,6 +13,8 @@ import type { OpenStoreOptions } from "./store-options.ts";
 
 export interface StoreRoleOptions extends StoreServerOptions, RoleProcessOptions {
   readonly store: Omit<OpenStoreOptions, "clock" | "random" | "log" | "onFatal">;
+  /** Where `tls` comes from; renewed certificates are then taken over. */
+  readonly identity?: IdentityFolder;
 }
 
 /** What the process ends with when the store can no longer promise anything (invariant 8). */
@@ -48,6 +52,10 @@ class StoreRole implements Startable {
     this.#options.announce(`store listens on ${this.#server.address}`);
   }
 
+  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#server?.renewCertificate(pair);
+  }
+
   async stop(): Promise<void> {
     await this.#server?.stop();
     await this.#store?.close();
@@ -68,8 +76,12 @@ class StoreRole implements Startable {
 export function runStoreRole(options: StoreRoleOptions): Promise<number> {
   return runRole({ role: "store" }, options, ({ log }) => {
     const role = new StoreRole({ log }, options);
+    const { identity } = options;
+    const renewed: CertificateWatchComponents["renewed"] = (pair) => role.renewCertificate(pair);
+    const renewal =
+      identity === undefined ? [] : [new CertificateWatch({ clock: realClock, log, identity, renewed }, "server")];
     return {
-      parts: [role],
+      parts: [role, ...renewal],
       async describe() {
         const detail = await role.problem();
         return { ready: detail === "", leading: false, detail };

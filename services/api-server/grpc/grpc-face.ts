@@ -62,6 +62,10 @@ export class GrpcFace implements Startable {
     this.#server.addService(ServerReflectionDefinition, forCallers(reflection, components));
   }
 
+  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#server.renewCertificate(pair);
+  }
+
   get port(): number {
     return this.#port;
   }

@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Startable } from "../../../lib/core/startable.ts";
@@ -48,19 +48,21 @@ export class RestServer implements Startable {
     this.#components = components;
     this.#options = options;
     this.#server = createSecureServer({
-      cert: options.tls.certPem,
-      key: options.tls.keyPem,
-      ca: options.clientCaPem,
+      ...this.#secureContext(options.tls),
       requestCert: true,
       rejectUnauthorized: false,
       allowHTTP1: true,
-      minVersion: "TLSv1.2",
       ALPNProtocols: ["h2", "http/1.1"],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxSessionInvalidFrames: MAX_INVALID_FRAMES,
       maxSessionMemory: SESSION_MEMORY_MB,
       settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: WINDOW_BYTES },
     });
+  }
+
+  /** Connections that are made from now on see this certificate. */
+  renewCertificate(pair: ApiServerOptions["tls"]): void {
+    this.#server.setSecureContext(this.#secureContext(pair));
   }
 
   get port(): number {
@@ -115,6 +117,10 @@ export class RestServer implements Startable {
     });
     await closed;
     late.cancel();
+  }
+
+  #secureContext({ certPem, keyPem }: ApiServerOptions["tls"]): SecureContextOptions {
+    return { cert: certPem, key: keyPem, ca: this.#options.clientCaPem, minVersion: "TLSv1.2" };
   }
 
   #serve(exchange: Exchange): void {

@@ -54,6 +54,11 @@ export class StoreServer implements Startable {
     this.#grpc.addService(ClusterDefinition, clusterService(store, { clientUrls }));
   }
 
+  /** Connections that are made from now on see this certificate. */
+  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#grpc.renewCertificate(pair);
+  }
+
   /** Where clients find it, once started. */
   get address(): string {
     return this.#address;
