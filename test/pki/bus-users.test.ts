@@ -201,7 +201,7 @@ describe.skipIf(skipping("bus-users", whyNotPrograms(["nats-server"])))("users o
     await expect.poll(() => bus.status(), { timeout: 15_000 }).toBe("away");
     isRefusing = false;
     await expect.poll(() => bus.status(), { timeout: 15_000 }).toBe("connected");
-    expect(heard.gaps).toEqual(["reconnected"]);
+    expect(heard.gaps).toEqual(["away", "reconnected"]);
     const publisher = await busOf(PUBLISHER);
     publisher.publish(subjects.object(pods, "default", "web"), new Uint8Array(1));
     await expect.poll(() => heard.texts.length).toBeGreaterThan(0);
