@@ -75,6 +75,8 @@ export class GrpcChannel {
       "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
       // A channel of its own: closing one must not close another to the same address.
       "grpc.use_local_subchannel_pool": 1,
+      // Else every name is also asked of DNS for a TXT record that nobody made, and a slow DNS server holds up the exit.
+      "grpc.service_config_disable_resolution": 1,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 2_000,
     };
