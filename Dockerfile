@@ -21,7 +21,7 @@ COPY . .
 # that they are mounted on.
 RUN node -e 'require("node:module").enableCompileCache(".cache/compile"); for (const file of process.argv.slice(1)) import(file);' \
       $(ls -d /keelson/cli/pki.ts /keelson/cli/run*.ts /keelson/services/*/main.ts /keelson/node-agent/main.ts) && \
-    mkdir -p /pki/authorities /pki/identities && cd /pki/identities && \
+    mkdir -p /pki/identities && cd /pki/identities && \
     mkdir admin nats store api-server scheduler controller-manager node-node-1 node-node-2 node-node-3 && \
     mkdir /data /identity && chown -R 1000:1000 /data /identity /pki
 
