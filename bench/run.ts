@@ -9,7 +9,19 @@ interface Benchmark {
   run(print: (line: string) => void, options: { quick: boolean }): Promise<void>;
 }
 
-const NAMES = ["codec", "store", "api-create", "api-read", "scheduler", "idle", "up", "pod-start", "cni-add"];
+const NAMES = [
+  "codec",
+  "store",
+  "api-create",
+  "api-read",
+  "scheduler",
+  "events",
+  "failover",
+  "idle",
+  "up",
+  "pod-start",
+  "cni-add",
+];
 
 const args = process.argv.slice(2);
 const quick = args.includes("--quick");
