@@ -119,6 +119,28 @@ test("F10: a slow line costs time and nothing else", async () => {
   expect(await code(second.send("GET", "/readyz"))).toBe(200);
 });
 
+test("F9: over 4 KiB/s what is small goes through, what is large fails in time, and nothing wrong is told", async () => {
+  const informer = await servers.informer([second]);
+  const large = { text: "x".repeat(200_000) };
+  expect((await post(first, "known", large)).status).toBe(201);
+  await eventually(() => expect(informer.store.list()).toHaveLength(1));
+  proxy.throttle(4_096);
+  expect(await code(post(second, "small"))).toBe(201);
+  expect([503, 504]).toContain(await code(post(second, "large", large)));
+  // Something large by another server keeps the watch busy: a read waits for it, or says that it cannot.
+  expect((await post(first, "other", large)).status).toBe(201);
+  const read = await second.send("GET", CONFIG_MAPS);
+  if (read.status === 200) expect(namesOf(read)).toContain("other");
+  else expect([503, 504]).toContain(read.status);
+  proxy.heal();
+  await ready(second);
+  const all = await names(first);
+  expect(await names(second)).toEqual(all);
+  expect(all).toEqual(expect.arrayContaining(["known", "small", "other"]));
+  await eventually(() => expect(informer.store.list()).toHaveLength(all.length), SOON);
+  expect(informer.lists).toBe(1);
+});
+
 test("F2: the store is stopped for 20 s: late answers or clean errors, and nobody has to start anything again", async () => {
   const informers = [await servers.informer([first]), await servers.informer([second])];
   const acknowledged: string[] = [];

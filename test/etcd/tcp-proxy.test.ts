@@ -84,6 +84,19 @@ test("what is delayed is late, in order", async () => {
   await eventually(() => expect(atServer).toBe("late and later and now"));
 });
 
+test("a slow line brings its bytes one after the other", async () => {
+  proxy.throttle(20_000, "toServer");
+  const sentMs = performance.now();
+  client.write("x".repeat(10_000));
+  await eventually(() => expect(atServer.length).toBeGreaterThan(0), { intervalMs: 1 });
+  expect(atServer.length).toBeLessThan(10_000);
+  await eventually(() => expect(atServer.length).toBe(10_000));
+  expect(performance.now() - sentMs).toBeGreaterThan(450);
+  proxy.throttle();
+  client.write("y".repeat(1_000_000));
+  await eventually(() => expect(atServer.length).toBe(1_010_000));
+});
+
 test("much more than it may hold comes through whole after a pause, half-closed connections live on", async () => {
   proxy.pause("toServer");
   const much = "x".repeat(8 * 1024 * 1024);

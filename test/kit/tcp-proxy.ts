@@ -6,6 +6,8 @@ export type Direction = "toServer" | "toClient" | "both";
 interface Way {
   isPaused: boolean;
   delayMs: number;
+  /** Absent: as fast as it goes. */
+  bytesPerSecond?: number;
   readonly pipes: Set<Pipe>;
 }
 
@@ -14,7 +16,7 @@ const MAX_HELD_BYTES = 1024 * 1024;
 
 /**
  * A TCP proxy in front of a server on this machine, with the faults of a network: each direction of all its connections,
- * also those made later, can stand still or be late; connections can be cut and refused. Nothing is lost or reordered
+ * also those made later, can stand still, be late or slow; connections can be cut and refused. Nothing is lost or reordered
  * while a connection lives, as with TCP.
  */
 export class TcpProxy implements AsyncDisposable {
@@ -70,6 +72,14 @@ export class TcpProxy implements AsyncDisposable {
     });
   }
 
+  /** Bytes that come from now on go through so fast, on each connection; absent: without a limit. */
+  throttle(bytesPerSecond?: number, direction: Direction = "both"): void {
+    this.#change(direction, (way) => {
+      if (bytesPerSecond === undefined) delete way.bytesPerSecond;
+      else way.bytesPerSecond = bytesPerSecond;
+    });
+  }
+
   /** Resets all open connections; new ones are taken. */
   cut(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -89,6 +99,7 @@ export class TcpProxy implements AsyncDisposable {
   heal(): void {
     this.admit();
     this.delay(0);
+    this.throttle();
     this.resume();
   }
 
@@ -161,6 +172,8 @@ class Pipe {
   readonly #way: Way;
   #held: Held[] = [];
   #heldBytes = 0;
+  /** When all that a slow line has taken is through. */
+  #lineFreeMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ from, to, way }: { from: Socket; to: Socket; way: Way }) {
@@ -168,8 +181,8 @@ class Pipe {
     this.#to = to;
     this.#way = way;
     way.pipes.add(this);
-    from.on("data", (bytes: Buffer) => this.#hold({ dueMs: performance.now() + way.delayMs, bytes }));
-    from.on("end", () => this.#hold({ dueMs: performance.now() + way.delayMs }));
+    from.on("data", (bytes: Buffer) => this.#take(bytes));
+    from.on("end", () => this.#hold({ dueMs: this.#dueMs(0) }));
     to.on("drain", () => this.pump());
   }
 
@@ -196,6 +209,23 @@ class Pipe {
     clearTimeout(this.#timer);
     this.#way.pipes.delete(this);
     this.#held = [];
+  }
+
+  /** In small pieces where the line is slow, so that they come one by one and not all at the end. */
+  #take(bytes: Buffer): void {
+    const pieceBytes = this.#way.bytesPerSecond === undefined ? bytes.length : Math.ceil(this.#way.bytesPerSecond / 20);
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      const piece = bytes.subarray(at, at + pieceBytes);
+      this.#hold({ dueMs: this.#dueMs(piece.length), bytes: piece });
+    }
+  }
+
+  #dueMs(sizeBytes: number): number {
+    const { bytesPerSecond, delayMs } = this.#way;
+    const nowMs = performance.now();
+    if (bytesPerSecond === undefined) return nowMs + delayMs;
+    this.#lineFreeMs = Math.max(this.#lineFreeMs, nowMs) + (sizeBytes * 1000) / bytesPerSecond;
+    return this.#lineFreeMs + delayMs;
   }
 
   #hold(held: Held): void {
