@@ -12,9 +12,10 @@ import type { Registry } from "../../lib/resource/registry.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { AUTHENTICATED, SYSTEM_MASTERS } from "./auth/authorizer.ts";
+import { BootstrapTokens } from "./auth/bootstrap-tokens.ts";
 import type { RingLimits } from "./cache/event-ring.ts";
 import { InMemoryClient } from "./client/in-memory-client.ts";
-import { bootstrap } from "./core/bootstrap.ts";
+import { bootstrap, publishClientAuthority } from "./core/bootstrap.ts";
 import { type BuiltCore, buildCore } from "./core/build-core.ts";
 import type { Identity } from "./core/request.ts";
 import { StoreCompactor, type StoreCompactorOptions } from "./core/store-compactor.ts";
@@ -76,6 +77,7 @@ const SELF: Identity = { user: "system:apiserver", groups: [SYSTEM_MASTERS, AUTH
 /** The Kubernetes API: REST over HTTPS, gRPC `Resources` and, for roles in this process, `clientFor`. */
 export class ApiServer implements Startable {
   readonly #built: BuiltCore;
+  readonly #clientCaPem: string;
   readonly #health: Health;
   readonly #podLog: PodLog;
   readonly #rest: RestServer;
@@ -86,6 +88,7 @@ export class ApiServer implements Startable {
 
   constructor(components: ApiServerComponents, options: ApiServerOptions) {
     const { store, registry, clock, random, log } = components;
+    this.#clientCaPem = options.clientCaPem;
     this.#built = buildCore(components, {
       serviceAccount: options.serviceAccount,
       ...(options.ring === undefined ? {} : { ring: options.ring }),
@@ -100,7 +103,7 @@ export class ApiServer implements Startable {
     this.#podLog = new PodLog({ reads: this.#built.reads, log }, options.kubelet);
     const metrics = new ApiMetrics(this.#built.cache);
     const answers = new Answers({ codec: this.#built.codec, statusCodec: this.#built.statusCodec, clock });
-    const authenticator = new Authenticator(this.#built.tokens);
+    const authenticator = new Authenticator(this.#built.tokens, new BootstrapTokens({ ...this.#built, clock }));
     const discovery = new Discovery(registry, { serverAddress: options.serverAddress ?? "" });
     const system = new SystemHandler({
       answers,
@@ -149,6 +152,7 @@ export class ApiServer implements Startable {
     const { cache } = this.#built;
     await cache.start();
     await bootstrap(this.clientFor(SELF));
+    await publishClientAuthority(this.clientFor(SELF), this.#clientCaPem);
     this.#health.bootstrapped();
     await this.#rest.start();
     await this.#grpc?.start();

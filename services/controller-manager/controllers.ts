@@ -1,3 +1,5 @@
+import { clusterInfoController } from "./bootstrap-info/cluster-info-controller.ts";
+import { tokenCleaner } from "./bootstrap-tokens/token-cleaner.ts";
 import { approvingController } from "./certificate-approving/approving-controller.ts";
 import { cleanerController } from "./certificate-cleaner/cleaner-controller.ts";
 import { signingController } from "./certificate-signing/signing-controller.ts";
@@ -35,6 +37,9 @@ export const CONTROLLERS: readonly (readonly [name: string, make: ControllerFact
   ["certificatesigningrequest-approving-controller", approvingController],
   // approved requests become certificates
   ["certificatesigningrequest-signing-controller", signingController],
+  // what machines must know of the cluster before they join, and the end of their tokens
+  ["cluster-info-publisher", clusterInfoController],
+  ["token-cleaner-controller", tokenCleaner],
   // requests that are done, or that nobody decides about, go
   ["certificatesigningrequest-cleaner-controller", cleanerController],
   // objects whose owners are gone; foreground and orphaning deletion

@@ -3,15 +3,20 @@ import { unauthorized } from "../../../lib/core/status-error.ts";
 import type { Identity } from "../core/request.ts";
 import { UNAUTHENTICATED } from "./authorizer.ts";
 import { certificateIdentity } from "./client-certificate.ts";
-import type { ServiceAccountTokens } from "./service-account-tokens.ts";
 
 export const ANONYMOUS: Identity = { user: "system:anonymous", groups: [UNAUTHENTICATED] };
 
+/** One sort of bearer token. */
+export interface TokenAuthenticator {
+  /** Undefined: the token is not of this sort, or not good. */
+  authenticate(token: string): Promise<Identity | undefined>;
+}
+
 /** Who sends a request: a verified client certificate, else a token; credentials that are not good are refused. */
 export class Authenticator {
-  readonly #tokens: ServiceAccountTokens;
+  readonly #tokens: readonly TokenAuthenticator[];
 
-  constructor(tokens: ServiceAccountTokens) {
+  constructor(...tokens: readonly TokenAuthenticator[]) {
     this.#tokens = tokens;
   }
 
@@ -26,8 +31,10 @@ export class Authenticator {
     if (authorization === undefined || authorization === "") return undefined;
     const [scheme = "", token = ""] = authorization.split(" ", 2);
     if (scheme.toLowerCase() !== "bearer" || token === "") return undefined;
-    const identity = await this.#tokens.authenticate(token);
-    if (identity === undefined) throw unauthorized();
-    return identity;
+    for (const tokens of this.#tokens) {
+      const identity = await tokens.authenticate(token);
+      if (identity !== undefined) return identity;
+    }
+    throw unauthorized();
   }
 }

@@ -7,6 +7,7 @@ const priorityClasses = ref("scheduling.k8s.io", "priorityclasses", "PriorityCla
 
 const NAMESPACES = ["kube-system", "kube-public", "default", "kube-node-lease"];
 
+const configMaps: ResourceRef = { ...ref("", "configmaps", "ConfigMap"), namespaced: true };
 const PRIORITY_CLASSES = [
   {
     name: "system-node-critical",
@@ -36,6 +37,14 @@ export async function bootstrap(client: ApiClient): Promise<void> {
       preemptionPolicy: "PreemptLowerPriority",
     });
   }
+}
+
+/** Whose client certificates are believed, for who serves the same clients: the kubelets. Where and how is upstream's. */
+export async function publishClientAuthority(client: ApiClient, clientCaPem: string): Promise<void> {
+  const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
+  const data = { "client-ca-file": clientCaPem };
+  await ensure(client, configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+  await client.patch(configMaps, metadata, { type: "merge", body: { data } });
 }
 
 async function ensure(client: ApiClient, to: ResourceRef, object: object): Promise<void> {

@@ -79,10 +79,19 @@ export class Dispatcher {
   async #route(exchange: Exchange, path: RequestPath, socket: TLSSocket): Promise<void> {
     const { authenticator, authorizers, resources, system } = this.#components;
     const sent = await authenticator.authenticate(socket, exchange.headers.authorization);
-    if (sent === undefined && (path.type === "resource" || !system.isOpen(path.path))) throw unauthorized();
+    if (sent === undefined && !(await this.#isOpen(exchange, path))) throw unauthorized();
     const identity = await impersonated(sent ?? ANONYMOUS, exchange.request.rawHeaders, authorizers);
     if (path.type === "other") return await system.handle(exchange, path.path, identity);
     await resources.handle(exchange, path, identity);
+  }
+
+  /** What anybody may ask who shows no credentials. */
+  async #isOpen({ method }: Exchange, path: RequestPath): Promise<boolean> {
+    if (path.type === "other") return this.#components.system.isOpen(path.path);
+    const isGet = method === "GET" && path.name !== "";
+    return (
+      isGet && (await this.#components.authorizers.isAllowed({ ...path, identity: ANONYMOUS, verb: "get", path: "" }))
+    );
   }
 
   async #limited(exchange: Exchange, isExempt: boolean, work: () => Promise<void>): Promise<void> {
