@@ -2,9 +2,9 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import path from "node:path";
-import type { ApiConnectionOptions } from "../lib/client/api-connection.ts";
 import { IdentityFolder } from "../lib/process/identity-folder.ts";
 import type { LogLevel } from "../lib/process/logger.ts";
+import type { ClusterConnectionOptions } from "../lib/role/cluster-connection.ts";
 import type { RoleProcessOptions } from "../lib/role/role-process.ts";
 import { type CommandIo, choiceFlag, type FlagValues, stringFlag, UsageError } from "./command.ts";
 
@@ -87,6 +87,10 @@ export function isLocalAddress(address: string): boolean {
   return address.startsWith("unix:") || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address);
 }
 
+export function natsFlag(values: FlagValues): { bus?: readonly string[] } {
+  return values["nats"] === undefined ? {} : { bus: addressListFlag(values, "nats") };
+}
+
 /** `ADDRESS/BITS` of IPv4. */
 export function cidrFlag(values: FlagValues, name: string): string | undefined {
   const text = stringFlag(values, name);
@@ -98,10 +102,16 @@ export function cidrFlag(values: FlagValues, name: string): string | undefined {
   return text;
 }
 
-/** Where the api-servers are, and who asks. */
-export function apiFlags(values: FlagValues, identity: IdentityFolder): ApiConnectionOptions {
+/** Flags of roles that follow the API. */
+export const CLUSTER_FLAGS = { "api-server": "string", nats: "string" } as const;
+export const CLUSTER_USAGE = `  --api-server=LIST       gRPC addresses of the api-servers, HOST:PORT with commas between; one is used at a time
+  --nats=LIST             addresses of nats-servers, by which changes are heard of; without them by watch alone`;
+
+/** Where the cluster is, and who asks. */
+export function clusterFlags(values: FlagValues, identity: IdentityFolder): ClusterConnectionOptions {
   return {
     addresses: addressListFlag(values, "api-server"),
+    ...natsFlag(values),
     tls: { caPem: identity.authorityPem("server"), ...identity.keyPair("client") },
   };
 }

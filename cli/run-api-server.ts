@@ -1,8 +1,9 @@
-import { type Command, type FlagValues, parseFlags, refusing, UsageError } from "./command.ts";
+import { type Command, type FlagValues, parseFlags, refusing, stringFlag, UsageError } from "./command.ts";
 import {
   addressFlag,
   identityFlag,
   isLocalAddress,
+  natsFlag,
   neededFlag,
   ROLE_FLAGS,
   ROLE_USAGE,
@@ -19,6 +20,7 @@ const FILES = [
   "service-account.key",
   "service-account.pub",
 ];
+const DEFAULT_CLUSTER = "keelson";
 const STORE_FILES = ["store-ca.crt", "store-client.crt", "store-client.key"];
 
 export const runApiServerCommand: Command = {
@@ -31,6 +33,9 @@ export const runApiServerCommand: Command = {
   --insecure              the store is asked in plain text: on a loopback address or a unix socket only
   --listen=HOST:PORT      where REST is served (port 0: a free one, printed)
   --grpc-listen=HOST:PORT where gRPC is served
+  --nats=LIST             addresses of nats-servers: one of the api-servers publishes changes there, and all admit the
+                          other roles; needs bus-account.seed of the identity
+  --cluster=NAME          the cluster's name on the bus (default ${DEFAULT_CLUSTER})
 ${ROLE_USAGE}
 
 Any number of them may serve one store. At start it waits for the store.`,
@@ -41,13 +46,19 @@ Any number of them may serve one store. At start it waits for the store.`,
       insecure: "boolean",
       listen: "string",
       "grpc-listen": "string",
+      nats: "string",
+      cluster: "string",
       ...ROLE_FLAGS,
     });
     const store = storeOf(values);
     const listen = addressFlag(values, "listen");
     const grpc = addressFlag(values, "grpc-listen");
-    const identity = identityFlag(values, [...FILES, ...(store.isPlainText ? [] : STORE_FILES)]);
-    const options = { ...roleOptions(values, io, identity, "client"), identity, store, listen, grpc };
+    const nats = natsFlag(values);
+    const busFiles = nats.bus === undefined ? [] : ["bus-account.seed", "server-ca.crt"];
+    const identity = identityFlag(values, [...FILES, ...(store.isPlainText ? [] : STORE_FILES), ...busFiles]);
+    const cluster = stringFlag(values, "cluster") ?? DEFAULT_CLUSTER;
+    const role = roleOptions(values, io, identity, "client");
+    const options = { ...role, ...nats, identity, store, listen, grpc, cluster };
     const { runApiServerRole } = await import("../services/api-server/main.ts");
     return refusing(() => runApiServerRole(options));
   },

@@ -10,7 +10,17 @@ import {
   stringFlag,
   UsageError,
 } from "./command.ts";
-import { apiFlags, cidrFlag, identityFlag, neededFlag, ROLE_FLAGS, ROLE_USAGE, roleOptions } from "./role-flags.ts";
+import {
+  CLUSTER_FLAGS,
+  CLUSTER_USAGE,
+  cidrFlag,
+  clusterFlags,
+  identityFlag,
+  neededFlag,
+  ROLE_FLAGS,
+  ROLE_USAGE,
+  roleOptions,
+} from "./role-flags.ts";
 import { chooseRuntime } from "./runtime-choice.ts";
 
 const FILES = ["client.crt", "client.key", "server-ca.crt", "server.crt", "server.key", "client-ca.crt"];
@@ -26,7 +36,7 @@ export const runNodeAgentCommand: Command = {
                        --runtime=containerd|simulated --data-dir=DIR
 
   --identity=DIR          what "keelson pki" or "keelson node join" made for the node
-  --api-server=LIST       gRPC addresses of the api-servers; one is used at a time
+${CLUSTER_USAGE}
   --node-name=NAME        of the Node object, and in the identity
   --runtime=RUNTIME       containerd (real containers, in this network namespace; needs root) or simulated
   --data-dir=DIR          what the node keeps; made when missing
@@ -39,7 +49,7 @@ Containers go on when it ends, and are taken over when it comes back.`,
   async run(args, io) {
     const { values } = parseFlags(args, {
       identity: "string",
-      "api-server": "string",
+      ...CLUSTER_FLAGS,
       "node-name": "string",
       runtime: "string",
       "data-dir": "string",
@@ -50,7 +60,12 @@ Containers go on when it ends, and are taken over when it comes back.`,
     });
     const node = nodeOf(values, io.env["PATH"] ?? "");
     const identity = identityFlag(values, FILES);
-    const options = { ...roleOptions(values, io, identity, "client"), identity, api: apiFlags(values, identity), node };
+    const options = {
+      ...roleOptions(values, io, identity, "client"),
+      identity,
+      cluster: clusterFlags(values, identity),
+      node,
+    };
     const { runNodeAgentRole } = await import("../node-agent/main.ts");
     return refusing(() => runNodeAgentRole(options));
   },

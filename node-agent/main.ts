@@ -1,13 +1,13 @@
-import { ApiConnection, type ApiConnectionOptions } from "../lib/client/api-connection.ts";
 import { kindDescriptors } from "../lib/gen/k8s/descriptors.ts";
 import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { loadRegistry } from "../lib/resource/registry.ts";
+import { ClusterConnection, type ClusterConnectionOptions } from "../lib/role/cluster-connection.ts";
 import { type RoleProcessOptions, runRole } from "../lib/role/role-process.ts";
 import { NodeRole, type NodeRoleOptions } from "./node-role.ts";
 
 export interface NodeAgentRoleOptions extends RoleProcessOptions {
   readonly identity: IdentityFolder;
-  readonly api: ApiConnectionOptions;
+  readonly cluster: ClusterConnectionOptions;
   readonly node: Omit<NodeRoleOptions, "serving">;
 }
 
@@ -15,13 +15,13 @@ export interface NodeAgentRoleOptions extends RoleProcessOptions {
 export function runNodeAgentRole(options: NodeAgentRoleOptions): Promise<number> {
   const { nodeName } = options.node;
   return runRole({ role: "node-agent", instance: nodeName }, options, (context) => {
-    const connection = new ApiConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.api);
+    const connection = new ClusterConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.cluster);
     const { identity } = options;
     const serving = { ...identity.keyPair("server"), clientCaPem: identity.authorityPem("client") };
-    const node = new NodeRole({ ...context, api: connection.api }, { ...options.node, serving });
+    const node = new NodeRole({ ...context, ...connection.components }, { ...options.node, serving });
     void connection
       .whenReached()
-      .then(() => options.announce(`node-agent of ${nodeName} follows ${options.api.addresses}`));
+      .then(() => options.announce(`node-agent of ${nodeName} follows ${options.cluster.addresses}`));
     return {
       parts: [connection, node],
       async describe() {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { ApiClient } from "../lib/client/api-client.ts";
+import type { Changes } from "../lib/client/changes.ts";
 import type { Clock } from "../lib/core/clock.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
@@ -17,6 +18,7 @@ import type { ServingIdentity } from "./server/kubelet-server.ts";
 
 export interface NodeRoleComponents {
   readonly api: ApiClient;
+  readonly changes?: Changes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,24 +1,36 @@
-import { ApiConnection, type ApiConnectionOptions } from "../../lib/client/api-connection.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
+import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
 import { ControllerManager } from "./controller-manager.ts";
+import type { SigningKeys } from "./manager-context.ts";
 
 export interface ControllerManagerRoleOptions extends RoleProcessOptions {
-  readonly api: ApiConnectionOptions;
+  readonly cluster: ClusterConnectionOptions;
+  /** Authorities that it may sign with. */
+  readonly signing?: SigningKeys;
 }
 
 /** Runs the controllers, when it leads, until a signal; resolves to the exit status. */
 export function runControllerManagerRole(options: ControllerManagerRoleOptions): Promise<number> {
   return runRole({ role: "controller-manager" }, options, (context) => {
-    const { log, instance } = context;
+    const { metrics, ...parts } = context;
+    const { log, instance } = parts;
     const registry = loadRegistry(kindDescriptors);
-    const connection = new ApiConnection({ ...context, registry }, options.api);
+    const connection = new ClusterConnection({ ...context, registry }, options.cluster);
     const manager = new ControllerManager(
-      { ...context, registry, api: connection.api },
-      { identity: instance, rootCaPem: options.api.tls.caPem, onLost: exitOnLostLeadership(log) },
+      { ...parts, registry, ...connection.components, ...(metrics === undefined ? {} : { metrics: metrics.queues }) },
+      {
+        identity: instance,
+        rootCaPem: options.cluster.tls.caPem,
+        signing: options.signing ?? {},
+        onLost: exitOnLostLeadership(log),
+      },
     );
-    void connection.whenReached().then(() => options.announce(`controller-manager follows ${options.api.addresses}`));
+    metrics?.leadership("kube-controller-manager", () => manager.leading);
+    void connection
+      .whenReached()
+      .then(() => options.announce(`controller-manager follows ${options.cluster.addresses}`));
     return {
       parts: [connection, manager],
       describe: () => ({

@@ -1,13 +1,13 @@
-import { ApiConnection, type ApiConnectionOptions } from "../../lib/client/api-connection.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
+import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
 import { prometheusMetrics } from "./prometheus-metrics.ts";
 import { Scheduler } from "./scheduler.ts";
 import { noSchedulerMetrics } from "./scheduler-metrics.ts";
 
 export interface SchedulerRoleOptions extends RoleProcessOptions {
-  readonly api: ApiConnectionOptions;
+  readonly cluster: ClusterConnectionOptions;
 }
 
 const DEFAULT_SCHEDULER = "default-scheduler";
@@ -16,17 +16,17 @@ const DEFAULT_SCHEDULER = "default-scheduler";
 export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number> {
   return runRole({ role: "scheduler" }, options, (context) => {
     const { log, instance, metrics } = context;
-    const connection = new ApiConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.api);
+    const connection = new ClusterConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.cluster);
     const scheduler = new Scheduler(
       {
         ...context,
-        api: connection.api,
+        ...connection.components,
         metrics: metrics === undefined ? noSchedulerMetrics : prometheusMetrics(metrics.registry, DEFAULT_SCHEDULER),
       },
       { identity: instance, onLost: exitOnLostLeadership(log) },
     );
     metrics?.leadership("kube-scheduler", () => scheduler.leading);
-    void connection.whenReached().then(() => options.announce(`scheduler follows ${options.api.addresses}`));
+    void connection.whenReached().then(() => options.announce(`scheduler follows ${options.cluster.addresses}`));
     return {
       parts: [connection, scheduler],
       describe: () => ({
