@@ -42,7 +42,6 @@ export interface SplitStage {
 }
 
 const KEELSON = path.resolve(import.meta.dirname, "..", "..", "bin", "keelson");
-const COMPACTION_RETENTION_SECONDS = 300;
 /** The first descriptor that a child inherits beside its standard ones. */
 const INHERITED_FD = 3;
 
@@ -105,8 +104,6 @@ function store(world: SplitWorld): SplitRole {
   return keelsonRole(world, "store", "store", "store", [
     `--data-dir=${path.join(world.dataDir, "store")}`,
     `--listen=${LOOPBACK}:${world.ports.store}`,
-    "--auto-compaction-mode=periodic",
-    `--auto-compaction-retention=${COMPACTION_RETENTION_SECONDS}`,
   ]);
 }
 
