@@ -174,6 +174,23 @@ describe.skipIf(skipping("events-join", whyNotPrograms(["nats-server"])))("an id
     }
   });
 
+  test("a token that names every kind is not too long for the server", async () => {
+    const manager = await joined("controller-manager");
+    const heard = await hears(manager, subjects.stream({ group: "apps", resource: "deployments" }));
+    expect([manager.status(), heard.gaps]).toEqual(["connected", []]);
+  });
+
+  test("whoever may list no kind as a whole hears nothing, not even the heads", async () => {
+    const request = { commonName: "jane", organizations: ["developers"], usages: ["client" as const], validityDays: 1 };
+    const tls = { caPem: identities.of("admin").authorityPem("server"), serverName: "kubernetes" };
+    const jane = { ...tls, ...(await identities.issue("client", request)) };
+    const channel = new GrpcChannel({ target: `127.0.0.1:${api.grpcPort}`, tls: jane });
+    ending.push(() => channel.close());
+    await expect(new BusMember({ channel }).join(new UserKey().publicKey)).rejects.toMatchObject({
+      code: "PERMISSION_DENIED",
+    });
+  });
+
   test("a token is no use to whoever lacks the seed of its key", async () => {
     const member = memberOf(identities.of("admin"));
     const stolen = await member.join(new UserKey().publicKey);

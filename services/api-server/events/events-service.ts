@@ -1,4 +1,4 @@
-import { badRequest } from "../../../lib/core/status-error.ts";
+import { badRequest, forbidden } from "../../../lib/core/status-error.ts";
 import type { BusMembership } from "../../../lib/events/bus-changes.ts";
 import { type BusUsers, isUserKey } from "../../../lib/events/nats/bus-users.ts";
 import { Subjects } from "../../../lib/events/subjects.ts";
@@ -57,6 +57,13 @@ async function admitted(
   if (publicKey !== "" && !isUserKey(publicKey)) throw badRequest("user_public_key must be the public NKEY of a user");
   if (publicKey === "" || events.users === undefined) return { ...place, jwt: "", expiresMs: 0n };
   const hears = await busRights(components, identity, new Subjects(cluster, epoch));
+  if (hears.length === 0) {
+    throw forbidden(
+      { group: "", resource: "" },
+      "",
+      `User ${JSON.stringify(identity.user)} may list no kind as a whole`,
+    );
+  }
   const { jwt, expiresMs } = await events.users.admit({ publicKey, name: identity.user, hears, says: [] });
   return { ...place, jwt, expiresMs: BigInt(expiresMs) };
 }
