@@ -17,11 +17,18 @@ import {
   PatchType,
   TransactRequest,
 } from "../../lib/gen/keelson/api/v1/resources.ts";
+import {
+  KindServiceCreateRequest,
+  KindServiceDeleteRequest,
+  KindServiceListRequest,
+  KindServicePatchRequest,
+} from "../../lib/gen/keelson/kind/v1/kind_service.ts";
 import { StoreServer } from "../../services/store/grpc/store-server.ts";
 import type { SqliteStore } from "../../services/store/sqlite-store.ts";
 import { openTestStore } from "../../services/store/testkit/test-store.ts";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";
 import { checkReady, FUZZ_SEED } from "./fuzz-checks.ts";
+import { field } from "./raw-grpc.ts";
 import { tlsOptions } from "./send-other-ways.ts";
 
 let api: ApiFixture;
@@ -127,6 +134,28 @@ test("messages to the API with something wrong in them are refused, or do what t
   };
   const revision = async () => (await api.store.status()).revision;
   await checkMessages(toApi, "keelson.api.v1.Resources", messages, revision, 300);
+  await checkReady(api);
+});
+
+test("messages to a typed service with something wrong in them are refused, or do what they say", async () => {
+  const namespace = "default";
+  const options = { dryRun: true };
+  // generateName and data of a ConfigMap.
+  const metadata = field(1, field(2, Buffer.from("typed-")));
+  const data = field(2, Buffer.concat([field(1, Buffer.from("a")), field(2, Buffer.from("b"))]));
+  const object = Buffer.concat([metadata, data]);
+  await api.send("POST", "/api/v1/namespaces/default/configmaps", { body: '{"metadata":{"name":"typed"}}' });
+  const named = { namespace, name: "typed" };
+  const patch = { ...named, type: PatchType.PATCH_TYPE_MERGE, patch: Buffer.from('{"data":{"c":"d"}}') };
+  const list = { namespace, limit: 2n, selectors: { label: "a!=b" } };
+  const messages = {
+    Create: KindServiceCreateRequest.encode(KindServiceCreateRequest.fromPartial({ namespace, object })).finish(),
+    List: KindServiceListRequest.encode(KindServiceListRequest.fromPartial(list)).finish(),
+    Patch: KindServicePatchRequest.encode(KindServicePatchRequest.fromPartial(patch)).finish(),
+    Delete: KindServiceDeleteRequest.encode(KindServiceDeleteRequest.fromPartial({ ...named, options })).finish(),
+  };
+  const revision = async () => (await api.store.status()).revision;
+  await checkMessages(toApi, "keelson.api.core.v1.ConfigMapService", messages, revision, 300);
   await checkReady(api);
 });
 

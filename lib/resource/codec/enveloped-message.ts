@@ -2,11 +2,12 @@ import { type Envelope, readEnvelope, type TypeMeta, writeEnvelopeHead } from ".
 import { WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
 
+/** Kept, since its memory is more than a head needs. */
+const head = new WireWriter();
 const LIMITS = { maxDepth: 1, maxElements: 1 };
 
 /** A message's bytes in the envelope of REST and of the store; they are copied, not read. */
 export function wrapMessage(typeMeta: TypeMeta, message: Uint8Array): Buffer {
-  const head = new WireWriter();
   writeEnvelopeHead(head, typeMeta, message.length);
   return Buffer.concat([head.finish(), message]);
 }
