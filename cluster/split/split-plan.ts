@@ -116,6 +116,8 @@ function apiServer(world: SplitWorld, n: (typeof REPLICAS)[number]): SplitRole {
     ...(isPlainText ? ["--insecure"] : []),
     `--listen=${LOOPBACK}:${ports[`api-server-${n}`]}`,
     `--grpc-listen=${LOOPBACK}:${ports[`api-server-${n}-grpc`]}`,
+    natsFlag(world),
+    `--cluster=${record.id}`,
   ]);
 }
 
@@ -131,13 +133,13 @@ function balancer({ dataDir, listenFd, identity, record }: SplitWorld): SplitRol
 }
 
 function leaderRole(world: SplitWorld, role: "scheduler" | "controller-manager", n: number): SplitRole {
-  return keelsonRole(world, role, `${role}-${n}`, role, [apiFlag(world, n)]);
+  return keelsonRole(world, role, `${role}-${n}`, role, clusterFlags(world, n));
 }
 
 function nodeAgent(world: SplitWorld, name: string, index: number): SplitRole {
   const { record, dataDir } = world;
   return keelsonRole(world, "node-agent", name, `node-${name}`, [
-    apiFlag(world, index),
+    ...clusterFlags(world, index),
     `--node-name=${name}`,
     `--runtime=${record.runtime}`,
     `--data-dir=${nodeFolder(dataDir, name)}`,
@@ -147,10 +149,14 @@ function nodeAgent(world: SplitWorld, name: string, index: number): SplitRole {
 }
 
 /** Clients take the first address that answers: neighbours begin with different ones, so that both serve. */
-function apiFlag({ ports }: SplitWorld, number: number): string {
-  const addresses = REPLICAS.map((n) => `${LOOPBACK}:${ports[`api-server-${n}-grpc`]}`);
+function clusterFlags(world: SplitWorld, number: number): string[] {
+  const addresses = REPLICAS.map((n) => `${LOOPBACK}:${world.ports[`api-server-${n}-grpc`]}`);
   if (number % 2 === 0) addresses.reverse();
-  return `--api-server=${addresses.join(",")}`;
+  return [`--api-server=${addresses.join(",")}`, natsFlag(world)];
+}
+
+function natsFlag({ ports }: SplitWorld): string {
+  return `--nats=${LOOPBACK}:${ports.nats}`;
 }
 
 function keelsonRole(

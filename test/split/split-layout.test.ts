@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isRunning, processIdentity } from "../../lib/process/process-identity.ts";
 import { eventually } from "../kit/eventually.ts";
 import { keelson, TestCluster, type TestClusterStatus } from "../kit/keelson.ts";
-import { skipping, whyNotPrograms } from "../kit/requirements.ts";
+import { skipping, whyNotLayout } from "../kit/requirements.ts";
 import { clusterId, traces } from "../kit/traces.ts";
 
 const INSTANCES = [
@@ -24,7 +24,7 @@ const LED = /^(scheduler|controller-manager)-/;
 const HEALTHY_LIMIT = { timeoutMs: 60_000 };
 
 /** `up --layout=split`: what is there, and what comes back when it is killed. */
-describe.skipIf(skipping("split", whyNotPrograms(["haproxy", "nats-server"])))("the split layout", () => {
+describe.skipIf(skipping("split", whyNotLayout("split")))("the split layout", () => {
   let cluster: TestCluster;
 
   beforeAll(async () => {
@@ -45,7 +45,8 @@ describe.skipIf(skipping("split", whyNotPrograms(["haproxy", "nats-server"])))("
   function led(): Promise<TestClusterStatus> {
     return eventually(async () => {
       const status = await healthy();
-      for (const name of ["scheduler", "controller-manager"]) expect(leaders(status, name)).toBe(1);
+      // The api-server that leads publishes events.
+      for (const name of ["scheduler", "controller-manager", "api-server"]) expect(leaders(status, name)).toBe(1);
       return status;
     }, HEALTHY_LIMIT);
   }
