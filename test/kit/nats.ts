@@ -23,8 +23,9 @@ export class NatsServer {
     this.address = `127.0.0.1:${port}`;
   }
 
-  static async start(options: { identity?: string } = {}): Promise<NatsServer> {
-    const [port] = await freePorts(1);
+  /** `port`: a free one unless told. */
+  static async start(options: { identity?: string; port?: number } = {}): Promise<NatsServer> {
+    const [port] = options.port === undefined ? await freePorts(1) : [options.port];
     const server = new NatsServer(port!, options.identity);
     await server.startAgain();
     return server;
