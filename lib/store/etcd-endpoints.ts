@@ -10,9 +10,6 @@ export interface EtcdEndpointsOptions {
   readonly endpoints: readonly string[];
   /** Absent: plain text. */
   readonly tls?: NonNullable<ChannelOptions["tls"]>;
-  /** How long one endpoint may take for a read and for a write. Default 5,000 and 10,000. */
-  readonly readTimeoutMs?: number;
-  readonly writeTimeoutMs?: number;
 }
 
 /** etcd's services on one endpoint. */
@@ -24,15 +21,17 @@ export interface EtcdEndpoint {
   readonly maintenance: ServiceClient<typeof MaintenanceDefinition>;
 }
 
-/** A read is repeated on other endpoints; a write only when it is known not to have been done. */
-export type EtcdCallKind = "read" | "write";
+/**
+ * A read, of one key or of many, is repeated on other endpoints; a write only when it is known not to have been done.
+ */
+export type EtcdCallKind = "read" | "scan" | "write";
 
 /** An answer may be as large as what it asks for: etcd sets no limit for its clients either. */
 const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 /** Not more often than etcd allows (`--grpc-keepalive-min-time`, 5 s); a frozen endpoint is left after both. */
 const KEEP_ALIVE = { everyMs: 6_000, timeoutMs: 3_000 };
-const READ_TIMEOUT_MS = 5_000;
-const WRITE_TIMEOUT_MS = 10_000;
+/** How long one endpoint may take. What is read of many keys can be large; pings tell sooner that nobody is there. */
+const TIMEOUT_MS: Readonly<Record<EtcdCallKind, number>> = { read: 5_000, scan: 30_000, write: 10_000 };
 /** A member that knows no leader says so at once, instead of letting the call or the watch hang. */
 export const REQUIRE_LEADER = { hasleader: "true" };
 /** The request did not leave, or was refused before anything was done: it can be tried elsewhere, whatever it does. */
@@ -117,7 +116,7 @@ export class EtcdEndpoints {
    * that may have been done is not repeated: its outcome is unknown, and the caller is told UNAVAILABLE.
    */
   async call<T>(kind: EtcdCallKind, work: (endpoint: EtcdEndpoint, options: CallOptions) => Promise<T>): Promise<T> {
-    const options = { timeoutMs: this.#timeoutMs(kind), metadata: REQUIRE_LEADER };
+    const options = { timeoutMs: TIMEOUT_MS[kind], metadata: REQUIRE_LEADER };
     const electionEndMs = this.#clock.monotonicMs() + ELECTION_WAIT_MS;
     for (;;) {
       let electing = false;
@@ -145,11 +144,6 @@ export class EtcdEndpoints {
     this.#closing.abort();
     for (const { channel } of this.#open.values()) channel.close();
     this.#open.clear();
-  }
-
-  #timeoutMs(kind: EtcdCallKind): number {
-    if (kind === "read") return this.#options.readTimeoutMs ?? READ_TIMEOUT_MS;
-    return this.#options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
   }
 }
 

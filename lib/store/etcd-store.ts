@@ -42,7 +42,8 @@ export class EtcdStore implements Store {
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const message = rangeMessage(request);
-    return await this.#call("read", async ({ kv }, options) => rangeResultOf(await kv.range(message, options)));
+    const kind = request.rangeEnd === undefined || request.countOnly ? "read" : "scan";
+    return await this.#call(kind, async ({ kv }, options) => rangeResultOf(await kv.range(message, options)));
   }
 
   async txn(request: TxnRequest): Promise<TxnResult> {
