@@ -1,10 +1,12 @@
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import { SchedulerDefinition } from "../../lib/gen/keelson/scheduler/v1/scheduler.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
 import { prometheusMetrics } from "./prometheus-metrics.ts";
 import { Scheduler } from "./scheduler.ts";
 import { noSchedulerMetrics } from "./scheduler-metrics.ts";
+import { schedulerService } from "./scheduler-service.ts";
 
 export interface SchedulerRoleOptions extends RoleProcessOptions {
   readonly cluster: ClusterConnectionOptions;
@@ -28,6 +30,7 @@ export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number>
     metrics?.leadership("kube-scheduler", () => scheduler.leading);
     void connection.whenReached().then(() => options.announce(`scheduler follows ${options.cluster.addresses}`));
     return {
+      addServices: (server) => server.addService(SchedulerDefinition, schedulerService(scheduler)),
       parts: [connection, scheduler],
       describe: () => ({
         ready: connection.problem === "",
