@@ -23,7 +23,9 @@ export class RoleProcess {
     this.#args = ["run", ...args, `--role-listen=unix:${this.#socket}`];
   }
 
+  /** Where it does not run. */
   start(): void {
+    if (this.running) throw new Error(`${this.name} runs already`);
     const log = openSync(this.logFile, "a");
     this.#child = spawn(process.execPath, [KEELSON, ...this.#args], { stdio: ["ignore", log, log] });
     closeSync(log);

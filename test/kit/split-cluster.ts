@@ -5,11 +5,14 @@ import { freePorts } from "./etcd.ts";
 import { eventually } from "./eventually.ts";
 import { keelson } from "./keelson.ts";
 import { Kubectl } from "./kubectl.ts";
+import { NatsServer } from "./nats.ts";
 import { RoleProcess } from "./role-process.ts";
 
 export interface SplitClusterOptions {
   /** How many simulated nodes; default 2. */
   readonly nodes?: number;
+  /** Whether there is a nats-server, by which changes are heard of; default no. */
+  readonly bus?: boolean;
   /** More flags of a role: `{ "api-server": ["--nats=…"] }`. */
   readonly flags?: Readonly<Record<string, readonly string[]>>;
   /** Where one process finds an address that another listens on; a test puts a proxy between them. */
@@ -26,6 +29,7 @@ const COPIES = [1, 2] as const;
 export class SplitCluster {
   readonly folder = mkdtempSync(path.join(tmpdir(), "keelson-split-"));
   readonly processes = new Map<string, RoleProcess>();
+  #nats: NatsServer | undefined;
   readonly #options: SplitClusterOptions;
   #restPorts: number[] = [];
 
@@ -52,6 +56,12 @@ export class SplitCluster {
     const found = this.processes.get(name);
     if (found === undefined) throw new Error(`no process ${name}: there are ${[...this.processes.keys()]}`);
     return found;
+  }
+
+  /** Only where `bus` was asked for. */
+  get nats(): NatsServer {
+    if (this.#nats === undefined) throw new Error("this cluster has no bus");
+    return this.#nats;
   }
 
   /** kubectl as the administrator, at the first or second api-server. */
@@ -86,6 +96,7 @@ export class SplitCluster {
   /** Ends whatever still runs, also what is paused, and deletes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.processes.values()].map((one) => one.end("SIGKILL")));
+    await this.#nats?.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -102,6 +113,7 @@ export class SplitCluster {
     const identity = (name: string) => `--identity=${path.join(pki, "identities", name)}`;
     const data = (name: string) => `--data-dir=${path.join(this.folder, "data", name)}`;
     mkdirSync(path.join(this.folder, "data"));
+    if (this.#options.bus) this.#nats = await NatsServer.start({ identity: path.join(pki, "identities", "nats") });
     this.#add("store", "store", [identity("store"), data("store"), `--listen=${storeAddress}`]);
     for (const copy of COPIES) {
       this.#add(`api-server-${copy}`, "api-server", [
@@ -124,7 +136,9 @@ export class SplitCluster {
   }
 
   #add(name: string, role: string, flags: readonly string[]): void {
-    const args = [role, ...flags, ...(this.#options.flags?.[role] ?? [])];
+    const address = this.#nats?.address;
+    const bus = address === undefined || role === "store" ? [] : [`--nats=${this.#route(name, address)}`];
+    const args = [role, ...flags, ...bus, ...(this.#options.flags?.[role] ?? [])];
     this.processes.set(name, new RoleProcess(name, this.folder, args));
   }
 

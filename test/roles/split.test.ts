@@ -91,6 +91,7 @@ test("SIGTERM ends every role in order", async () => {
 });
 
 test("SIGTERM ends a role that waits for others at its start", async () => {
+  await Promise.all([...cluster.processes.values()].map((one) => one.end("SIGKILL")));
   for (const name of ["api-server-1", "scheduler-1", "controller-manager-1", "node-agent-1"]) {
     const process = cluster.process(name);
     process.start();
