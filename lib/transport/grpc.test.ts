@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../core/log.ts";
 import { WatchDefinition, WatchRequest, WatchResponse } from "../gen/etcd/etcdserverpb/rpc.ts";
@@ -10,12 +12,17 @@ describe("a server and a client over a loopback port", () => {
   let server: GrpcServer;
   let channel: GrpcChannel;
   let cancelled = 0;
+  let address: string;
 
   beforeEach(async () => {
     cancelled = 0;
     server = new GrpcServer({ log: silentLog });
     server.addService(HealthDefinition, {
-      check: async (request) => {
+      check: async (request, call) => {
+        if (request.service === "slow") {
+          await new Promise<void>((resolve) => call.signal.addEventListener("abort", () => resolve()));
+          cancelled++;
+        }
         if (request.service === "missing")
           throw new RpcError("NOT_FOUND", "no such service", { details: Uint8Array.of(1, 2) });
         if (request.service === "broken") throw new Error("private text");
@@ -33,7 +40,8 @@ describe("a server and a client over a loopback port", () => {
           yield WatchResponse.fromPartial({ watchId: BigInt(request.requestUnion?.$case === "cancelRequest" ? 7 : 1) });
       },
     });
-    channel = new GrpcChannel({ target: `127.0.0.1:${await server.listen("127.0.0.1:0")}` });
+    address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
+    channel = new GrpcChannel({ target: address });
   });
   afterEach(async () => {
     channel.close();
@@ -80,6 +88,34 @@ describe("a server and a client over a loopback port", () => {
         abort.abort();
     })().catch((error: unknown) => error);
     expect(await failed).toMatchObject({ code: "CANCELLED" });
+  });
+
+  test("a unary call that is cancelled, or whose time is over, is over for its handler", async () => {
+    const health = channel.client(HealthDefinition);
+    const late = health.check({ service: "slow" }, { timeoutMs: 50 });
+    await expect(late).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    await expect.poll(() => cancelled).toBe(1);
+    const abort = new AbortController();
+    const left = health.check({ service: "slow" }, { signal: abort.signal });
+    abort.abort();
+    await expect(left).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  test("the server itself ends a call at its deadline, whatever the client does", async () => {
+    const session = connect(`http://${address}`);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/grpc.health.v1.Health/Check",
+      "content-type": "application/grpc",
+      te: "trailers",
+      "grpc-timeout": "50m",
+    });
+    // A request for the service `slow`.
+    stream.end(Buffer.concat([Buffer.of(0, 0, 0, 0, 6, 0x0a, 4), Buffer.from("slow")]));
+    const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+    expect(headers["grpc-status"]).toBe("4");
+    await expect.poll(() => cancelled).toBe(1);
+    session.destroy();
   });
 
   test("both directions stream", async () => {
