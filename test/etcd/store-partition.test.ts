@@ -12,6 +12,8 @@ import { CONFIG_MAPS, etcdStore, namesOf, post, startTwo, type TwoServers } from
 const ANSWER_LIMIT_MS = 25_000;
 const SOON = { timeoutMs: 60_000 };
 const STOPPED_MS = 20_000;
+/** When a process that stops is ended anyway (`lib/process/life-cycle.ts`). */
+const STOP_LIMIT_MS = 20_000;
 
 let folder: string;
 let store: ServedStore;
@@ -84,6 +86,21 @@ test.each(["both", "toClient", "toServer"] as const)(
     expect(informer.lists).toBe(1);
   },
 );
+
+test("F10: an api-server that is cut off can be stopped in time, and says no success on its way", async () => {
+  proxy.pause();
+  // Its connection may be closed before the store's time is over.
+  const asked = code(post(second, "during")).catch(() => 503);
+  await eventually(async () => {
+    const { text } = await second.send("GET", "/metrics");
+    expect(text).toMatch(/^apiserver_current_inflight_requests\{.*mutating"\} 1$/m);
+  });
+  const startedMs = performance.now();
+  const stopped = second.api.stop();
+  expect([503, 504]).toContain(await asked);
+  await stopped;
+  expect(performance.now() - startedMs).toBeLessThan(STOP_LIMIT_MS);
+});
 
 test("F10: a line that is cut again and again loses nothing that was acknowledged", async () => {
   const informer = await servers.informer([second]);
