@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KEELSON, keelson } from "../kit/keelson.ts";
 import { runCommand } from "../kit/kubectl.ts";
-import { skipping, whyNotPrograms } from "../kit/requirements.ts";
+import { skipping, whyNotLayout } from "../kit/requirements.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -164,7 +164,7 @@ test("help lists every command and each explains itself", async () => {
   }
 });
 
-test.skipIf(skipping("cli/split-nodes", whyNotPrograms(["haproxy", "nats-server"])))(
+test.skipIf(skipping("cli/split-nodes", whyNotLayout("split")))(
   "up refuses more nodes than the split layout has processes for",
   async () => {
     const flags = ["--layout=split", "--runtime=simulated", "--nodes=17", `--data-dir=${path.join(folder, "data")}`];

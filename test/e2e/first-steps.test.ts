@@ -7,19 +7,25 @@ import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { eventually } from "../kit/eventually.ts";
 import { keelson, TestCluster } from "../kit/keelson.ts";
 import { runCommand } from "../kit/kubectl.ts";
-import { skipping, whyNotContainers } from "../kit/requirements.ts";
+import { skipping, whyNotContainers, whyNotLayout } from "../kit/requirements.ts";
 
-const reason = whyNotContainers();
+const LAYOUTS = ["all-in-one", "split"] as const;
 
-/** "What a person does" of the README, word for word, with real containers. */
-describe.skipIf(skipping("e2e/first-steps", reason))("first steps with containerd", () => {
+/** "What a person does" of the README, word for word, with real containers, in both layouts. */
+for (const layout of LAYOUTS) {
+  const reason = whyNotContainers() || whyNotLayout(layout);
+  const skips = skipping(`e2e/first-steps/${layout}`, reason);
+  describe.skipIf(skips)(`first steps with containerd, ${layout}`, () => firstSteps(layout));
+}
+
+function firstSteps(layout: (typeof LAYOUTS)[number]): void {
   let cluster: TestCluster;
   let folder = "";
   let image = "";
 
   beforeAll(async () => {
     folder = mkdtempSync(path.join(tmpdir(), "keelson-e2e-"));
-    cluster = await TestCluster.up(["--runtime=containerd"]);
+    cluster = await TestCluster.up(["--runtime=containerd", `--layout=${layout}`]);
     const built = await keelson(["image", "build-test", `--data-dir=${cluster.dataDir}`]);
     expect(built.stderr).toBe("");
     image = built.stdout.trim();
@@ -115,9 +121,14 @@ describe.skipIf(skipping("e2e/first-steps", reason))("first steps with container
   });
 
   test("gRPC Resources answers where status says, to the administrator's certificate", async () => {
-    const pki = (name: string) => readFileSync(path.join(cluster.dataDir, "pki", name), "utf8");
+    const { clusters, users } = JSON.parse(readFileSync(path.join(cluster.dataDir, "kubeconfig"), "utf8"));
+    const pem = (data: string) => Buffer.from(data, "base64").toString("utf8");
     const { addresses } = await cluster.status();
-    const tls = { caPem: pki("server-ca.crt"), certPem: pki("admin.crt"), keyPem: pki("admin.key") };
+    const tls = {
+      caPem: pem(clusters[0].cluster["certificate-authority-data"]),
+      certPem: pem(users[0].user["client-certificate-data"]),
+      keyPem: pem(users[0].user["client-key-data"]),
+    };
     const channel = new GrpcChannel({ target: addresses["grpc"] ?? "", tls });
     try {
       const resources = channel.client(ResourcesDefinition);
@@ -136,4 +147,4 @@ describe.skipIf(skipping("e2e/first-steps", reason))("first steps with container
     expect(loaded.code).toBe(2);
     expect(loaded.stderr).toMatch(/^keelson: .*not an image archive/);
   });
-});
+}

@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../kit/eventually.ts";
 import { keelson, TestCluster } from "../kit/keelson.ts";
-import { skipping, whyNotContainers } from "../kit/requirements.ts";
+import { skipping, whyNotContainers, whyNotLayout } from "../kit/requirements.ts";
 import { clusterId, traces } from "../kit/traces.ts";
 
 describe("a simulated cluster", () => {
@@ -56,19 +56,23 @@ describe("a simulated cluster", () => {
   });
 });
 
-describe.skipIf(skipping("e2e/life-cycle", whyNotContainers()))("down with real containers", () => {
-  test("takes out of the kernel everything that up and its pods put in", async () => {
-    const cluster = await TestCluster.up(["--runtime=containerd"]);
-    const id = clusterId(cluster.dataDir);
-    try {
-      const image = (await keelson(["image", "build-test", `--data-dir=${cluster.dataDir}`])).stdout.trim();
-      await cluster.kubectl.ok(["run", "web", `--image=${image}`]);
-      await eventually(async () => expect(await cluster.kubectl.ok(["get", "pod", "web"])).toContain("Running"));
-      expect(await traces(id, cluster.dataDir)).not.toEqual([]);
-    } finally {
-      await cluster[Symbol.asyncDispose]();
-    }
-    expect(await traces(id, cluster.dataDir)).toEqual([]);
-    expect(existsSync(cluster.dataDir)).toBe(false);
-  });
+describe.each(["all-in-one", "split"] as const)("down with real containers, %s", (layout) => {
+  const reason = whyNotContainers() || whyNotLayout(layout);
+  test.skipIf(skipping(`e2e/life-cycle/${layout}`, reason))(
+    "takes out of the kernel all that up and its pods put in",
+    async () => {
+      const cluster = await TestCluster.up(["--runtime=containerd", `--layout=${layout}`]);
+      const id = clusterId(cluster.dataDir);
+      try {
+        const image = (await keelson(["image", "build-test", `--data-dir=${cluster.dataDir}`])).stdout.trim();
+        await cluster.kubectl.ok(["run", "web", `--image=${image}`]);
+        await eventually(async () => expect(await cluster.kubectl.ok(["get", "pod", "web"])).toContain("Running"));
+        expect(await traces(id, cluster.dataDir)).not.toEqual([]);
+      } finally {
+        await cluster[Symbol.asyncDispose]();
+      }
+      expect(await traces(id, cluster.dataDir)).toEqual([]);
+      expect(existsSync(cluster.dataDir)).toBe(false);
+    },
+  );
 });

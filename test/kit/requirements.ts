@@ -12,6 +12,11 @@ export function whyNotContainers(): string {
   return whyNotPrograms(["containerd", "runc", "nft", "ip", "nsenter", "busybox"]);
 }
 
+/** The same of a layout of `keelson up`. */
+export function whyNotLayout(layout: "all-in-one" | "split"): string {
+  return layout === "split" ? whyNotPrograms(["haproxy", "nats-server"]) : "";
+}
+
 export function whyNotPrograms(programs: readonly string[]): string {
   const missing = programs.filter((program) => !FOLDERS.some((folder) => existsSync(path.join(folder, program))));
   return missing.length === 0 ? "" : `not installed: ${missing.join(", ")}`;

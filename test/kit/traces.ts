@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { runCommand } from "./kubectl.ts";
@@ -18,7 +19,12 @@ export async function traces(id: string, dataDir: string): Promise<string[]> {
     ["cat", "/proc/self/mounts"],
     ["ps", "-eo", "args"],
   ];
-  const marks = [`keelson-${id}`, `keel-${id}`, `/run/keelson/${id}`, dataDir];
+  // Of the node's containerd in the split layout, which names it by its folder.
+  const folderId = createHash("sha256")
+    .update(path.join(dataDir, "nodes", "node-1"))
+    .digest("hex")
+    .slice(0, 8);
+  const marks = [`keelson-${id}`, `keel-${id}`, `/run/keelson/${id}`, `/run/keelson/${folderId}`, dataDir];
   const found: string[] = [];
   for (const command of sources) {
     const { stdout } = await runCommand(command);
