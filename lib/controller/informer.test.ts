@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ApiObject } from "../client/api-object.ts";
+import type { Changes } from "../client/changes.ts";
 import { MemoryApi } from "../client/testkit/memory-api.ts";
 import { silentLog } from "../core/log.ts";
 import { SeededRandom } from "../core/seeded-random.ts";
@@ -202,5 +203,27 @@ test("a handler that fails stops neither the others nor the informer", async () 
   await clock.advance(10);
   expect(seen).toEqual(["a", "b"]);
   expect(informer.lists).toBe(1);
+  await informer.stop();
+});
+
+test("a deletion that is told without the object hands handlers the last one known", async () => {
+  const { clock, api } = open();
+  await api.create(configMaps, make("a", "last"));
+  const changes: Changes = {
+    async follow(_ref, _selection, _from, hearer, signal) {
+      hearer.deleted("x/a", undefined);
+      hearer.deleted("x/never-there", undefined);
+      hearer.reached("77");
+      await clock.sleep(1_000_000, signal).catch(() => {});
+    },
+  };
+  const components = { api, changes, clock, random: new SeededRandom(7), log: silentLog };
+  const informer = new Informer(components, configMaps);
+  const deleted: ConfigMap[] = [];
+  informer.addHandler({ deleted: (object) => deleted.push(object) });
+  await informer.start();
+  await clock.advance(10);
+  expect(deleted).toMatchObject([{ metadata: { name: "a" }, data: { value: "last" } }]);
+  expect(informer.seenRevision).toBe(77n);
   await informer.stop();
 });
