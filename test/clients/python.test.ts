@@ -1,4 +1,5 @@
-import { globSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";
@@ -7,7 +8,13 @@ import { ClientFolder, expectScenario, PROTO } from "./scenario.ts";
 
 /** Debian's: it is this one that has Debian's gRPC. */
 const PYTHON = "/usr/bin/python3";
-const obstacle = whyNotPrograms(["protoc", "grpc_python_plugin", "python3"]);
+
+function whyNotPython(): string {
+  const { status } = spawnSync(PYTHON, ["-c", "import grpc, google.protobuf"]);
+  if (status !== 0) return "not installed: python3-grpcio";
+  if (!existsSync("/usr/include/google/protobuf/descriptor.proto")) return "not installed: libprotobuf-dev";
+  return whyNotPrograms(["protoc", "grpc_python_plugin"]);
+}
 
 let api: ApiFixture;
 
@@ -17,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-describe.skipIf(skipping("Python client", obstacle))("a client in Python", () => {
+describe.skipIf(skipping("Python client", whyNotPython()))("a client in Python", () => {
   test("runs the scenario with what protoc makes of proto/ as it stands", async () => {
     using folder = new ClientFolder(api);
     const files = globSync(["keelson/**/*.proto", "k8s.io/**/*.proto", "google/rpc/*.proto"], { cwd: PROTO });
