@@ -16,7 +16,7 @@ export interface SplitClusterOptions {
   /** More flags of a role: `{ "api-server": ["--nats=…"] }`. */
   readonly flags?: Readonly<Record<string, readonly string[]>>;
   /** Where one process finds an address that another listens on; a test puts a proxy between them. */
-  readonly route?: (from: string, address: string) => string;
+  readonly route?: (from: string, address: string) => Promise<string> | string;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -114,36 +114,40 @@ export class SplitCluster {
     const data = (name: string) => `--data-dir=${path.join(this.folder, "data", name)}`;
     mkdirSync(path.join(this.folder, "data"));
     if (this.#options.bus) this.#nats = await NatsServer.start({ identity: path.join(pki, "identities", "nats") });
-    this.#add("store", "store", [identity("store"), data("store"), `--listen=${storeAddress}`]);
+    await this.#add("store", "store", [identity("store"), data("store"), `--listen=${storeAddress}`]);
     for (const copy of COPIES) {
-      this.#add(`api-server-${copy}`, "api-server", [
+      await this.#add(`api-server-${copy}`, "api-server", [
         identity("api-server"),
-        `--store=etcd://${this.#route(`api-server-${copy}`, storeAddress)}`,
+        `--store=etcd://${await this.#route(`api-server-${copy}`, storeAddress)}`,
         `--listen=${LOOPBACK}:${this.#restPorts[copy - 1]}`,
         `--grpc-listen=${apiServers[copy - 1]}`,
       ]);
       this.#writeKubeconfig(copy, path.join(pki, "identities", "admin", "kubeconfig"));
     }
-    const api = (from: string) => `--api-server=${apiServers.map((address) => this.#route(from, address))}`;
+    const api = async (from: string) =>
+      `--api-server=${await Promise.all(apiServers.map((address) => this.#route(from, address)))}`;
     for (const role of ["scheduler", "controller-manager"]) {
-      for (const copy of COPIES) this.#add(`${role}-${copy}`, role, [identity(role), api(`${role}-${copy}`)]);
+      for (const copy of COPIES) {
+        const name = `${role}-${copy}`;
+        await this.#add(name, role, [identity(role), await api(name)]);
+      }
     }
     for (const [index, node] of nodes.entries()) {
       const name = `node-agent-${index + 1}`;
       const flags = [`--node-name=${node}`, "--runtime=simulated", data(node)];
-      this.#add(name, "node-agent", [identity(`node-${node}`), api(name), ...flags]);
+      await this.#add(name, "node-agent", [identity(`node-${node}`), await api(name), ...flags]);
     }
   }
 
-  #add(name: string, role: string, flags: readonly string[]): void {
+  async #add(name: string, role: string, flags: readonly string[]): Promise<void> {
     const address = this.#nats?.address;
-    const bus = address === undefined || role === "store" ? [] : [`--nats=${this.#route(name, address)}`];
+    const bus = address === undefined || role === "store" ? [] : [`--nats=${await this.#route(name, address)}`];
     const args = [role, ...flags, ...bus, ...(this.#options.flags?.[role] ?? [])];
     this.processes.set(name, new RoleProcess(name, this.folder, args));
   }
 
-  #route(from: string, address: string): string {
-    return this.#options.route?.(from, address) ?? address;
+  async #route(from: string, address: string): Promise<string> {
+    return (await this.#options.route?.(from, address)) ?? address;
   }
 
   #writeKubeconfig(copy: number, from: string): void {
