@@ -5,11 +5,13 @@ import { type CallOptions, type ChannelOptions, GrpcChannel, type ServiceClient 
 import { RpcError } from "../transport/rpc-error.ts";
 import { StoreError, type StoreErrorCode } from "./store.ts";
 
+type Tls = NonNullable<ChannelOptions["tls"]>;
+
 export interface EtcdEndpointsOptions {
   /** `HOST:PORT`, `http://HOST:PORT`, `https://HOST:PORT`, or `unix:PATH`; tried in turn. At least one. */
   readonly endpoints: readonly string[];
-  /** Absent: plain text. */
-  readonly tls?: NonNullable<ChannelOptions["tls"]>;
+  /** Absent: plain text. Read again when an endpoint fails, so that a getter can give what has been renewed. */
+  readonly tls?: Tls;
 }
 
 /** etcd's services on one endpoint. */
@@ -19,6 +21,13 @@ export interface EtcdEndpoint {
   readonly watch: ServiceClient<typeof WatchDefinition>;
   readonly lease: ServiceClient<typeof LeaseDefinition>;
   readonly maintenance: ServiceClient<typeof MaintenanceDefinition>;
+}
+
+interface OpenEndpoint {
+  readonly channel: GrpcChannel;
+  readonly endpoint: EtcdEndpoint;
+  readonly tls: Tls | undefined;
+  tlsReadMs: number;
 }
 
 /**
@@ -41,6 +50,7 @@ const NEVER_DONE =
 const ELECTING = /etcdserver: (no leader|leader changed)/;
 const ELECTION_WAIT_MS = 3_000;
 const ELECTION_RETRY_MS = 100;
+const TLS_READ_MS = 1_000;
 
 /**
  * One connection at a time, to the first endpoint that answers; the next one after a failure. The constructor refuses
@@ -50,7 +60,7 @@ export class EtcdEndpoints {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: EtcdEndpointsOptions;
-  readonly #open = new Map<string, { channel: GrpcChannel; endpoint: EtcdEndpoint }>();
+  readonly #open = new Map<string, OpenEndpoint>();
   /** Endpoints that have failed since they last answered. */
   readonly #failing = new Set<string>();
   readonly #closing = new AbortController();
@@ -77,23 +87,8 @@ export class EtcdEndpoints {
   current(): EtcdEndpoint {
     if (this.closed) throw new StoreError("UNAVAILABLE", "the store is closed");
     const address = this.#options.endpoints[this.#at]!;
-    const open = this.#open.get(address);
-    if (open !== undefined) return open.endpoint;
-    const channel = new GrpcChannel({
-      target: targetOf(address),
-      maxMessageBytes: MAX_MESSAGE_BYTES,
-      keepAlive: KEEP_ALIVE,
-      ...(this.#options.tls === undefined ? {} : { tls: this.#options.tls }),
-    });
-    const endpoint = {
-      address,
-      kv: channel.client(KVDefinition),
-      watch: channel.client(WatchDefinition),
-      lease: channel.client(LeaseDefinition),
-      maintenance: channel.client(MaintenanceDefinition),
-    };
-    this.#open.set(address, { channel, endpoint });
-    return endpoint;
+    const open = this.#open.get(address) ?? this.#connect(address, this.#options.tls);
+    return open.endpoint;
   }
 
   /** Goes on to the next endpoint, unless another call has left this one already. */
@@ -101,6 +96,7 @@ export class EtcdEndpoints {
     if (this.closed) return;
     const { endpoints } = this.#options;
     if (endpoints[this.#at] === endpoint.address) this.#at = (this.#at + 1) % endpoints.length;
+    this.#renew(endpoint.address);
     if (this.#failing.has(endpoint.address)) return;
     this.#failing.add(endpoint.address);
     this.#log.warn("an endpoint of the store fails", { endpoint: endpoint.address, reason: reason.message });
@@ -144,6 +140,43 @@ export class EtcdEndpoints {
     this.#closing.abort();
     for (const { channel } of this.#open.values()) channel.close();
     this.#open.clear();
+  }
+
+  #connect(address: string, tls: Tls | undefined): OpenEndpoint {
+    const channel = new GrpcChannel({
+      target: targetOf(address),
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      keepAlive: KEEP_ALIVE,
+      ...(tls === undefined ? {} : { tls }),
+    });
+    const endpoint = {
+      address,
+      kv: channel.client(KVDefinition),
+      watch: channel.client(WatchDefinition),
+      lease: channel.client(LeaseDefinition),
+      maintenance: channel.client(MaintenanceDefinition),
+    };
+    const open = { channel, endpoint, tls, tlsReadMs: this.#clock.monotonicMs() };
+    this.#open.set(address, open);
+    return open;
+  }
+
+  /** A connection shows the certificate that it was made with, again and again: one that has expired must be replaced. */
+  #renew(address: string): void {
+    const open = this.#open.get(address);
+    const nowMs = this.#clock.monotonicMs();
+    if (open?.tls === undefined || nowMs - open.tlsReadMs < TLS_READ_MS) return;
+    open.tlsReadMs = nowMs;
+    try {
+      const { tls } = this.#options;
+      if (JSON.stringify(tls) === JSON.stringify(open.tls)) return;
+      this.#connect(address, tls);
+    } catch (error) {
+      // Half written: the next failure reads it again.
+      this.#log.debug("renewed certificates for the store cannot be used", { reason: String(error) });
+      return;
+    }
+    open.channel.close();
   }
 }
 

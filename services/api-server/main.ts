@@ -84,5 +84,11 @@ function busOf({ identity, bus: servers, cluster }: ApiServerRoleOptions, contex
 function storeOptions({ identity, store }: ApiServerRoleOptions): EtcdStoreOptions {
   const { endpoints, isPlainText } = store;
   if (isPlainText) return { endpoints };
-  return { endpoints, tls: { caPem: identity.authorityPem("store"), ...identity.keyPair("store-client") } };
+  return {
+    endpoints,
+    // Read again when a connection fails: it may have been renewed.
+    get tls() {
+      return { caPem: identity.authorityPem("store"), ...identity.keyPair("store-client") };
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { EtcdStore, type EtcdStoreOptions } from "../../lib/store/etcd-store.ts";
 import { EtcdCluster } from "../kit/etcd-cluster.ts";
+import { eventually } from "../kit/eventually.ts";
 
 const KEY = Buffer.from("k");
 
@@ -57,6 +58,24 @@ test("with a client certificate: writes, watches, and the next member when one i
   expect((await watch.next()).value).toMatchObject({ type: "events", revision: revision + 1 });
   member!.start();
   await cluster.healthy();
+});
+
+test("a certificate that was renewed is shown without a restart, a half-written one is not", async () => {
+  const expired = await authority.issue({ commonName: "api-server", usages: ["client"], validityDays: -1 });
+  let pair: KeyPair = expired;
+  const options = {
+    endpoints: cluster.endpoints,
+    get tls() {
+      return { caPem: authority.certPem, ...pair };
+    },
+  };
+  const store = new EtcdStore({ clock: realClock, log: silentLog }, options);
+  stores.push(store);
+  await expect(store.range({ key: KEY })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  pair = { ...expired, keyPem: "garbage" };
+  await expect(store.range({ key: KEY })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  pair = client;
+  await eventually(() => store.range({ key: KEY }));
 });
 
 const REFUSED: readonly [string, () => Promise<EtcdStoreOptions["tls"]>, RegExp][] = [
