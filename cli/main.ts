@@ -11,6 +11,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   convert: async () => (await import("./convert.ts")).convertCommand,
   store: async () => (await import("./store.ts")).storeCommand,
   pki: async () => (await import("./pki.ts")).pkiCommand,
+  token: async () => (await import("./token.ts")).tokenCommand,
+  node: async () => (await import("./node.ts")).nodeCommand,
   run: async () => (await import("./run.ts")).runCommand,
   version: async () => (await import("./version.ts")).versionCommand,
 };

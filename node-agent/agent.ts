@@ -87,6 +87,11 @@ export class NodeAgent implements Startable {
     return this.#server?.port ?? 0;
   }
 
+  /** The node API serves with this certificate from now on. */
+  renewServing(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#server?.renewCertificate(pair);
+  }
+
   async start(): Promise<void> {
     await this.#components.runtime.start();
     await this.#recorder.start();

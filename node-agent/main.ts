@@ -3,6 +3,7 @@ import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { loadRegistry } from "../lib/resource/registry.ts";
 import { ClusterConnection, type ClusterConnectionOptions } from "../lib/role/cluster-connection.ts";
 import { type RoleProcessOptions, runRole } from "../lib/role/role-process.ts";
+import { CertificateRotation } from "./identity/certificate-rotation.ts";
 import { NodeRole, type NodeRoleOptions } from "./node-role.ts";
 
 export interface NodeAgentRoleOptions extends RoleProcessOptions {
@@ -19,11 +20,19 @@ export function runNodeAgentRole(options: NodeAgentRoleOptions): Promise<number>
     const { identity } = options;
     const serving = { ...identity.keyPair("server"), clientCaPem: identity.authorityPem("client") };
     const node = new NodeRole({ ...context, ...connection.components }, { ...options.node, serving });
+    const rotation = new CertificateRotation(
+      { ...context, api: connection.components.api, pairs: identity },
+      {
+        nodeName,
+        ipAddresses: [options.node.nodeIp],
+        renewed: (name, pair) => (name === "client" ? connection.renew(pair) : node.renewServing(pair)),
+      },
+    );
     void connection
       .whenReached()
       .then(() => options.announce(`node-agent of ${nodeName} follows ${options.cluster.addresses}`));
     return {
-      parts: [connection, node],
+      parts: [connection, node, rotation],
       async describe() {
         const detail = (await node.problem()) || connection.problem;
         return { ready: detail === "", leading: false, detail };

@@ -79,6 +79,11 @@ export class NodeRole implements Startable {
     await this.#agent.start();
   }
 
+  /** The node API serves with this certificate from now on. */
+  renewServing(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#agent?.renewServing(pair);
+  }
+
   /** What runs goes on: containerd and the containers are no part of this process. */
   async stop(): Promise<void> {
     await this.#agent?.stop();

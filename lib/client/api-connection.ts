@@ -34,7 +34,7 @@ export class ApiConnection implements Startable {
   readonly channel: GrpcChannel;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #options: ApiConnectionOptions;
+  #tls: ApiConnectionOptions["tls"];
   readonly #addresses: readonly string[];
   readonly #stopper = new AbortController();
   readonly #firstReached = Promise.withResolvers<void>();
@@ -47,7 +47,7 @@ export class ApiConnection implements Startable {
   ) {
     this.#clock = components.clock;
     this.#log = components.log;
-    this.#options = options;
+    this.#tls = options.tls;
     // Each role begins elsewhere, so that servers share the work.
     this.#addresses = startingAt(options.addresses, Math.floor(components.random.float() * options.addresses.length));
     this.#problem = `waiting for an api-server at ${this.#addresses.join(", ")}`;
@@ -58,6 +58,12 @@ export class ApiConnection implements Startable {
   /** Why no api-server can be used now; empty when one can. */
   get problem(): string {
     return this.#problem;
+  }
+
+  /** Connects anew as who this certificate names; open calls and watches fail as UNAVAILABLE, and are made again by who made them. */
+  renew(client: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#tls = { ...this.#tls, certPem: client.certPem, keyPem: client.keyPem };
+    this.channel.reconnect(listTarget(this.#addresses), { ...this.#tls, serverName: SERVER_NAME });
   }
 
   /** Resolves when an api-server was ready for the first time. */
@@ -76,7 +82,7 @@ export class ApiConnection implements Startable {
   }
 
   #open(target: string): GrpcChannel {
-    return new GrpcChannel({ target, tls: { ...this.#options.tls, serverName: SERVER_NAME }, keepAlive: KEEP_ALIVE });
+    return new GrpcChannel({ target, tls: { ...this.#tls, serverName: SERVER_NAME }, keepAlive: KEEP_ALIVE });
   }
 
   async #watchHealth(): Promise<void> {

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /** `server`, `client` and so on: the certificate is `NAME.crt`, its key `NAME.key`, both PEM. */
@@ -32,10 +33,52 @@ export class IdentityFolder {
   }
 
   keyPair(name: CertificateName): { certPem: string; keyPem: string } {
+    this.#settle(name);
     return { certPem: this.text(`${name}.crt`), keyPem: this.text(`${name}.key`) };
+  }
+
+  /** Puts another key and its certificate in place; after a crash at any point one of both pairs is whole. */
+  replaceKeyPair(name: CertificateName, pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#settle(name);
+    this.#draft(`${name}.crt`, pair.certPem);
+    this.#draft(`${name}.key`, pair.keyPem);
+    this.#place(`${name}.key`);
+    this.#place(`${name}.crt`);
+  }
+
+  /** Writes one file whole. */
+  write(file: string, text: string): void {
+    this.#draft(file, text);
+    this.#place(file);
+  }
+
+  /** A replacement that was broken off after its key is finished; one that was broken off before is forgotten. */
+  #settle(name: CertificateName): void {
+    if (!this.has(`${name}.crt.new`)) return;
+    if (this.has(`${name}.key.new`) || !this.has(`${name}.key`)) return;
+    if (isPair(this.text(`${name}.crt.new`), this.text(`${name}.key`))) this.#place(`${name}.crt`);
+  }
+
+  #draft(file: string, text: string): void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const mode = file.endsWith(".key") ? 0o600 : 0o644;
+    rmSync(path.join(this.folder, `${file}.new`), { force: true });
+    writeFileSync(path.join(this.folder, `${file}.new`), text, { mode, flush: true });
+  }
+
+  #place(file: string): void {
+    renameSync(path.join(this.folder, `${file}.new`), path.join(this.folder, file));
   }
 
   authorityPem(name: AuthorityName): string {
     return this.text(`${name}-ca.crt`);
+  }
+}
+
+function isPair(certPem: string, keyPem: string): boolean {
+  try {
+    return new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    return false;
   }
 }

@@ -53,6 +53,11 @@ export class ClusterConnection implements Startable {
     return this.#connection.problem;
   }
 
+  /** Connects to the api-servers anew with this certificate. The bus asks for its users over that line. */
+  renew(client: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#connection.renew(client);
+  }
+
   /** Resolves when an api-server was ready for the first time. */
   whenReached(): Promise<void> {
     return this.#connection.whenReached();

@@ -57,7 +57,7 @@ const FLOW_CONTROL_WINDOW_BYTES = 2 ** 20;
 
 /** One connection to one server at a time, shared by the clients of all its services. */
 export class GrpcChannel {
-  readonly #options: ChannelOptions;
+  #options: ChannelOptions;
   #client: Client;
   #calls = new Set<OpenCall>();
 
@@ -89,8 +89,12 @@ export class GrpcChannel {
     return new Client(target, channelCredentials(options), settings);
   }
 
-  /** Leaves the connection for one to `target`. Calls that are open fail with UNAVAILABLE: what they did is unknown. */
-  reconnect(target: string): void {
+  /**
+   * Leaves the connection for one to `target`, from then on with other certificates where they are given. Calls that are open
+   * fail with UNAVAILABLE: what they did is unknown.
+   */
+  reconnect(target: string, tls = this.#options.tls): void {
+    if (tls !== undefined) this.#options = { ...this.#options, tls };
     const [client, calls] = [this.#client, this.#calls];
     this.#client = this.#connect(target);
     this.#calls = new Set();

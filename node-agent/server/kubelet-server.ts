@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import type { DetailedPeerCertificate, SecureContextOptions, TLSSocket } from "node:tls";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
@@ -44,17 +44,23 @@ export class KubeletServer implements Startable {
     this.#components = components;
     this.#options = options;
     this.#server = createServer({
-      cert: options.certPem,
-      key: options.keyPem,
-      ca: options.clientCaPem,
+      ...this.#secureContext(options),
       requestCert: true,
       // A client without a certificate gets a 401 that it can read, not a broken handshake.
       rejectUnauthorized: false,
-      minVersion: "TLSv1.2",
       handshakeTimeout: HANDSHAKE_LIMIT_MS,
       headersTimeout: HEADERS_LIMIT_MS,
     });
     this.#server.on("request", (request, response) => void this.#serve(request, response));
+  }
+
+  /** Connections that are made from now on see this certificate. */
+  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    this.#server.setSecureContext(this.#secureContext(pair));
+  }
+
+  #secureContext({ certPem, keyPem }: { readonly certPem: string; readonly keyPem: string }): SecureContextOptions {
+    return { cert: certPem, key: keyPem, ca: this.#options.clientCaPem, minVersion: "TLSv1.2" };
   }
 
   get port(): number {

@@ -116,6 +116,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       "services/store",
       "node-agent/main.ts",
       "node-agent/images",
+      "node-agent/identity",
       "node-agent/container-node.ts",
     ],
     packages: ["fflate", "yaml", "node:*"],
