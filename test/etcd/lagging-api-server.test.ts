@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../lib/core/log.ts";
+import { coreEvents } from "../../lib/gen/k8s/resources.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import type { Store } from "../../lib/store/store.ts";
@@ -177,4 +178,20 @@ test("an informer that moves from a server to one that lags loses nothing and go
   await eventually(() => expect(states.at(-1)).toBe("4"));
   expect(states).toEqual([...new Set(states)].sort());
   expect(informer.lists).toBe(1);
+});
+
+test("a lease of Events that the store does not know any more is replaced, and no write fails for it", async () => {
+  const event = (name: string) => ({
+    metadata: { name, namespace: "default" },
+    involvedObject: { kind: "Pod", namespace: "default", name: "p" },
+    reason: "Test",
+  });
+  await first.client.create(coreEvents, event("a"));
+  const key = (name: string) => ({ key: Buffer.from(`/registry/events/default/${name}`) });
+  const { lease } = (await store.range(key("a"))).kvs[0]!;
+  await store.leaseRevoke(lease);
+  await first.client.create(coreEvents, event("b"));
+  const [kv] = (await store.range(key("b"))).kvs;
+  expect(kv?.lease).not.toBe(lease);
+  expect(kv?.lease).not.toBe(0n);
 });

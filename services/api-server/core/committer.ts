@@ -1,14 +1,6 @@
 import type { Fence } from "../../../lib/client/api-client.ts";
 import { asStatusError, conflict, forbidden, StatusError, serviceUnavailable } from "../../../lib/core/status-error.ts";
-import {
-  type Compare,
-  type KeyValue,
-  type Store,
-  StoreError,
-  type StoreOp,
-  type TxnRequest,
-  type TxnResult,
-} from "../../../lib/store/store.ts";
+import { type Compare, type KeyValue, type Store, StoreError, type StoreOp } from "../../../lib/store/store.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storeKey } from "../cache/registry-key.ts";
 import type { ExpectedWrite, WatchCache } from "../cache/watch-cache.ts";
@@ -143,7 +135,7 @@ export class Committer {
     );
     try {
       const failure: StoreOp[] = keys.map((key) => ({ type: "range", key: Buffer.from(key) }));
-      const result = await storeCall(() => this.#txn({ compare, success: ops, failure }));
+      const result = await this.#store.txn({ compare, success: ops, failure });
       if (!result.succeeded) {
         const kvs = result.responses.map((response) => (response.type === "range" ? response.kvs[0] : undefined));
         return { currents: kvs.map((kv, index) => this.#objectOf(places[index]!, kv)) };
@@ -153,19 +145,14 @@ export class Committer {
           this.#outcome(places[index]!, currents[index], prepared[index]!, result.revision),
         ),
       };
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "NOT_FOUND")
+        return await storeCall(() => Promise.reject(error));
+      // A lease that was taken back is no fault of the write's: again, with a new one.
+      this.#leases.forgetAll();
+      return { currents: await this.#reload(places) };
     } finally {
       for (const done of forget) done?.();
-    }
-  }
-
-  /** A lease that is gone is the fault of nobody who writes: the next try has a new one. */
-  async #txn(request: TxnRequest): Promise<TxnResult> {
-    try {
-      return await this.#store.txn(request);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== "NOT_FOUND") throw error;
-      this.#leases.forgetAll();
-      throw new StoreError("UNAVAILABLE", error.message, { cause: error });
     }
   }
 
