@@ -48,7 +48,7 @@ defaults
   timeout client 5h
   timeout server 5h
   timeout tunnel 5h
-  default-server inter 2s fastinter 500ms downinter 500ms fall 3 rise 1
+  default-server inter 2s fastinter 500ms downinter 500ms fall 2 rise 1
 
 frontend rest
   bind fd@${listenFd}

@@ -127,6 +127,26 @@ describe.skipIf(skipping("split", whyNotLayout("split")))("the split layout", ()
     await killed(wereLeading, after);
   });
 
+  test("an api-server that stops answering gets no more connections, and is used again when it goes on", async () => {
+    const pid = pidOf(await healthy(), "api-server-1");
+    process.kill(pid, "SIGSTOP");
+    try {
+      await eventually(async () => {
+        // Connections go round: two in a row would meet the frozen one.
+        for (let i = 0; i < 2; i++) await cluster.kubectl.ok(["get", "--raw=/readyz", "--request-timeout=3s"]);
+      });
+      const status = await cluster.status();
+      expect(status.ready).toBe(false);
+      expect(status.roles.filter((role) => role.health !== "ok").map((role) => role.instance)).toContain(
+        "api-server-1",
+      );
+      await cluster.kubectl.ok(["create", "configmap", "while-frozen", "--request-timeout=5s"]);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    expect(pidOf(await healthy(), "api-server-1")).toBe(pid);
+  });
+
   test("after all that pods are scheduled and run", () => runs("after-kills"));
 
   test("its layout cannot be changed", async () => {
