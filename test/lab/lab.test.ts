@@ -13,6 +13,9 @@ const KUBECONFIG = path.join(ROOT, ".cache", "lab", `${PROJECT}.kubeconfig`);
 const SERVICE = "com.docker.compose.service";
 const LAB_LIMIT_MS = 600_000;
 const NODES = ["node-1", "node-2", "node-3"];
+const CONTAINERS = 12;
+/** Two schedulers, two controller-managers, three nodes, and at least the api-server that publishes. */
+const ON_THE_BUS = 8;
 
 function whyNot(): string {
   if (process.getuid?.() !== 0) return "needs root";
@@ -64,6 +67,21 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
     expect(nodes.match(/ Ready /g)).toHaveLength(NODES.length);
   });
 
+  test("every container becomes healthy, and every role gets onto the bus", async () => {
+    const all = ["ps", "--format", "{{.Status}}"];
+    await eventually(async () => {
+      const states = (await daemon.docker(all)).trim().split("\n");
+      expect(states.filter((state) => state.includes("(healthy)"))).toHaveLength(CONTAINERS);
+    });
+    const get = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /connz HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    await eventually(async () => {
+      const answer = await daemon.docker(["exec", await container("nats"), "bash", "-c", get]);
+      const { connections } = JSON.parse(answer.slice(answer.indexOf("{"))) as { connections: { name: string }[] };
+      expect(connections.length).toBeGreaterThanOrEqual(ON_THE_BUS);
+      expect(connections.map((one) => one.name)).toEqual(expect.arrayContaining(NODES));
+    });
+  });
+
   test("no container has more rights than it needs", async () => {
     const ids = (await daemon.docker(["ps", "-q"])).trim().split("\n");
     const inspected = JSON.parse(await daemon.docker(["inspect", ...ids])) as {
@@ -71,7 +89,7 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
       HostConfig: { Privileged: boolean; ReadonlyRootfs: boolean; CapDrop: string[]; CapAdd: string[] | null };
       NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
     }[];
-    expect(inspected).toHaveLength(12);
+    expect(inspected).toHaveLength(CONTAINERS);
     for (const { Config, HostConfig } of inspected) {
       expect(Config.User).toBe("1000:1000");
       expect(HostConfig).toMatchObject({ Privileged: false, ReadonlyRootfs: true, CapDrop: ["ALL"], CapAdd: null });
@@ -97,7 +115,7 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
   });
 
   test("goes on when an api-server is killed, which comes back by itself", async () => {
-    const killed = (await daemon.docker(["ps", "-q", "--filter", `label=${SERVICE}=api-server-1`])).trim();
+    const killed = await container("api-server-1");
     await kubectl.ok(["create", "deployment", "on", "--image=example/web:1", "--replicas=3"]);
     await daemon.crash(killed);
     // A call that was under way may have to be repeated; those that come after find the other api-server.
@@ -120,6 +138,10 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
     await daemon.stop();
     expect(await traces()).toEqual(before);
   });
+
+  async function container(service: string): Promise<string> {
+    return (await daemon.docker(["ps", "-q", "--filter", `label=${SERVICE}=${service}`])).trim();
+  }
 
   async function podNames(): Promise<string[]> {
     return (await kubectl.ok(["get", "pods", "-o", "name"])).split("\n").filter((name) => name !== "");
