@@ -15,6 +15,7 @@ const STOPPED_MS = 20_000;
 /** When a process that stops is ended anyway (`lib/process/life-cycle.ts`). */
 const STOP_LIMIT_MS = 20_000;
 
+let cleanUp: AsyncDisposableStack;
 let folder: string;
 let store: ServedStore;
 let proxy: TcpProxy;
@@ -23,19 +24,22 @@ let first: ApiFixture;
 let second: ApiFixture;
 
 beforeEach(async () => {
+  cleanUp = new AsyncDisposableStack();
   folder = mkdtempSync(path.join(tmpdir(), "keelson-partition-"));
+  cleanUp.defer(() => rmSync(folder, { recursive: true, force: true }));
   store = await serveStore(["--insecure", `--data-dir=${folder}`]);
-  proxy = await TcpProxy.start(store.address);
-  servers = await startTwo([etcdStore([store.address]), etcdStore([proxy.address])]);
+  cleanUp.defer(async () => {
+    store.child.kill("SIGCONT");
+    await store.stop();
+  });
+  proxy = cleanUp.use(await TcpProxy.start(store.address));
+  servers = cleanUp.use(await startTwo([etcdStore([store.address]), etcdStore([proxy.address])]));
   ({ first, second } = servers);
 });
 
 afterEach(async () => {
   store.child.kill("SIGCONT");
-  await servers[Symbol.asyncDispose]();
-  await proxy.stop();
-  await store.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await cleanUp.disposeAsync();
 });
 
 /** Status of an answer, which must come in time. */
