@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { TestCluster } from "../test/kit/keelson.ts";
+import { whyNotLayout } from "../test/kit/requirements.ts";
 
 const SETTLE_MS = 60_000;
 const QUICK_SETTLE_MS = 10_000;
@@ -7,26 +8,66 @@ const MEMORY_GOAL_MB = 150;
 const CPU_GOAL_PERCENT = 1;
 const TICKS_PER_SECOND = 100;
 
-/** Memory and CPU of Keelson's process when nothing happens, with one simulated node. */
+interface Idle {
+  readonly memoryMb: number;
+  /** The share of `memoryMb` that is this process's own, shared pages divided among those who have them. */
+  readonly ownMb: number;
+  readonly cpuPercent: number;
+}
+
+/** Memory and CPU of Keelson's process when nothing happens, with one simulated node; of each process in the split layout. */
 export async function run(print: (line: string) => void, options: { quick: boolean }): Promise<void> {
   const settleMs = options.quick ? QUICK_SETTLE_MS : SETTLE_MS;
-  await using cluster = await TestCluster.up(["--runtime=simulated"]);
-  const { pid } = await cluster.status();
-  if (pid === null) throw new Error("the cluster does not run");
+  {
+    await using cluster = await TestCluster.up(["--runtime=simulated"]);
+    const { pid } = await cluster.status();
+    const [idle] = await measure([pid], settleMs);
+    print(`idle/memory: limit ${MEMORY_GOAL_MB} MB (ours ${idle!.memoryMb.toFixed(0)} MB)`);
+    print(`idle/cpu: limit ${CPU_GOAL_PERCENT} % of a core (ours ${idle!.cpuPercent.toFixed(2)} %)`);
+  }
+  const obstacle = whyNotLayout("split");
+  if (obstacle !== "") return print(`idle/split: skipped (${obstacle})`);
+  await using cluster = await TestCluster.up(["--layout=split", "--runtime=simulated"]);
+  const { pid, roles } = await cluster.status();
+  const processes = [{ instance: "supervisor", pid }, ...roles];
+  const idles = await measure(
+    processes.map((one) => one.pid),
+    settleMs,
+  );
+  for (const [index, { instance }] of processes.entries()) print(`idle/split/${instance}: ${text(idles[index]!)}`);
+  const sum = (of: (idle: Idle) => number) => idles.reduce((total, idle) => total + of(idle), 0);
+  const all = { memoryMb: sum((one) => one.memoryMb), ownMb: sum((one) => one.ownMb) };
+  print(`idle/split: ${text({ ...all, cpuPercent: sum((one) => one.cpuPercent) })}`);
+}
+
+function text({ memoryMb, ownMb, cpuPercent }: Idle): string {
+  return `${memoryMb.toFixed(0)} MB (${ownMb.toFixed(0)} MB its own), ${cpuPercent.toFixed(2)} % of a core`;
+}
+
+/** After a while to settle, over a while of the same length. */
+async function measure(pids: readonly (number | null)[], settleMs: number): Promise<Idle[]> {
+  const running = pids.map((pid) => {
+    if (pid === null) throw new Error("a process of the cluster does not run");
+    return pid;
+  });
   await sleep(settleMs);
-  const before = cpuTicks(pid);
+  const before = running.map(cpuTicks);
   const startedMs = performance.now();
   await sleep(settleMs);
-  const cpuSeconds = (cpuTicks(pid) - before) / TICKS_PER_SECOND;
-  const cpuPercent = (cpuSeconds / ((performance.now() - startedMs) / 1_000)) * 100;
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const memoryMb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
-  print(`idle/memory: limit ${MEMORY_GOAL_MB} MB (ours ${memoryMb.toFixed(0)} MB)`);
-  print(`idle/cpu: limit ${CPU_GOAL_PERCENT} % of a core (ours ${cpuPercent.toFixed(2)} %)`);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  return running.map((pid, index) => ({
+    memoryMb: memoryMb(`/proc/${pid}/status`, /VmRSS:\s+(\d+)/),
+    ownMb: memoryMb(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+)/m),
+    cpuPercent: ((cpuTicks(pid) - before[index]!) / TICKS_PER_SECOND / seconds) * 100,
+  }));
 }
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function memoryMb(file: string, kilobytes: RegExp): number {
+  return Number(kilobytes.exec(readFileSync(file, "utf8"))?.[1]) / 1_024;
 }
 
 /** User and system time of all threads. */
