@@ -59,7 +59,7 @@ async function baseImage(): Promise<string> {
   if (await succeeds(["docker", "image", "inspect", PUBLIC_BASE_IMAGE])) return PUBLIC_BASE_IMAGE;
   say(`pulling ${PUBLIC_BASE_IMAGE}`);
   if (await succeeds(["docker", "pull", "--quiet", PUBLIC_BASE_IMAGE])) return PUBLIC_BASE_IMAGE;
-  say("it cannot be had here: making a base image from Debian packages (once, about a minute)");
+  say("it cannot be had here: one from Debian packages takes its place (made once, in about a minute)");
   const made = await run(["bash", path.join(import.meta.dirname, "base-image")], {}, BUILD_LIMIT_MS);
   return checked("making a base image", made).trim();
 }
