@@ -44,7 +44,7 @@ describe("invariant 27: readiness and the end", () => {
 
   test("when the server stops, watches end as if their time were over", async () => {
     const api = await startApi();
-    const watching = watchLines(api, "/api/v1/configmaps?watch=1", 1_000, 10_000);
+    const watching = watchLines(api, "/api/v1/namespaces/default/configmaps?watch=1", 1_000, 10_000);
     await expect
       .poll(async () => (await api.send("GET", "/metrics")).text)
       .toContain('apiserver_longrunning_requests{verb="WATCH",resource="configmaps"} 1');
@@ -124,7 +124,7 @@ describe("a restart", () => {
     await api.client.create(configMaps, { metadata: { name: "good", namespace: "default" } });
     const key = Buffer.from("/registry/configmaps/default/broken");
     await api.store.txn({ compare: [], success: [{ type: "put", key, value: Buffer.from("k8s\0nonsense") }] });
-    const list = await api.client.list(configMaps);
+    const list = await api.client.list(configMaps, { namespace: "default" });
     expect(list.items.map((item) => item.metadata?.name)).toEqual(["good"]);
     expect((await api.store.range({ key })).kvs).toHaveLength(1);
     expect((await api.send("GET", "/readyz")).status).toBe(200);
