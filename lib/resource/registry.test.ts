@@ -61,6 +61,7 @@ describe("resources", () => {
       "apps",
       "events.k8s.io",
       "authentication.k8s.io",
+      "certificates.k8s.io",
       "policy",
       "scheduling.k8s.io",
       "coordination.k8s.io",

@@ -12,12 +12,12 @@ import {
   RuntimeServiceDefinition,
 } from "../../lib/gen/runtime/v1/api.ts";
 import { runCommand } from "../../lib/process/command.ts";
+import { findProcesses } from "../../lib/process/process-identity.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { ContainerNode } from "../../node-agent/container-node.ts";
 import { PodNetwork } from "../../node-agent/network/pod-network.ts";
-import { findProcesses } from "../../lib/process/process-identity.ts";
 import { TestMachine } from "./machine.ts";
 
 const STARTER = fileURLToPath(new URL("./start-node.ts", import.meta.url));

@@ -4,10 +4,10 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { silentLog } from "../../lib/core/log.ts";
 import { runCommand } from "../../lib/process/command.ts";
+import { findProcesses, signalProcess } from "../../lib/process/process-identity.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { ContainerNode } from "../../node-agent/container-node.ts";
-import { findProcesses, signalProcess } from "../../lib/process/process-identity.ts";
 
 export interface TestContainerd {
   readonly socketPath: string;

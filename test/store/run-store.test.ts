@@ -167,7 +167,11 @@ describe("keelson run store", () => {
 
 describe("flags that are refused before anything is changed", () => {
   const rows: [string, readonly string[], string][] = [
-    ["no way to secure it is said", ["--listen=127.0.0.1:0"], "--identity is needed, or --cert and --key, or --insecure"],
+    [
+      "no way to secure it is said",
+      ["--listen=127.0.0.1:0"],
+      "--identity is needed, or --cert and --key, or --insecure",
+    ],
     ["plain text to the world", ["--listen=0.0.0.0:0", "--insecure"], "--insecure needs a loopback address"],
     ["a key that is not there", ["--listen=127.0.0.1:0", "--cert=/nowhere", "--key=/nowhere"], "--cert: ENOENT"],
     ["no address", ["--insecure"], "--listen is needed"],
