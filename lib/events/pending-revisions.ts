@@ -12,6 +12,8 @@ export interface PendingRevision {
 /** What was heard and cannot be applied yet; bounded in revisions and bytes. */
 export class PendingRevisions {
   readonly #byRevision = new Map<number, PendingRevision>();
+  /** Rising; they mostly come so. */
+  readonly #revisions: number[] = [];
   readonly #limits: { readonly revisions: number; readonly sizeBytes: number };
   #sizeBytes = 0;
 
@@ -24,7 +26,7 @@ export class PendingRevisions {
   }
 
   revisions(): number[] {
-    return [...this.#byRevision.keys()];
+    return [...this.#revisions];
   }
 
   /** `full`: not taken. `contradiction`: another message said something else of the same place. */
@@ -43,7 +45,7 @@ export class PendingRevisions {
       return checkSum(before) === checkSum(change) ? "duplicate" : "contradiction";
     }
     if (this.#sizeBytes + change.object.length > this.#limits.sizeBytes) return "full";
-    this.#byRevision.set(change.revision, pending);
+    if (pending.missing === pending.parts.length) this.#insert(pending);
     pending.previousRevision = Math.min(pending.previousRevision, change.previousRevision);
     pending.parts[change.part] = change;
     pending.missing--;
@@ -53,11 +55,8 @@ export class PendingRevisions {
 
   /** The one of the lowest revision. */
   first(): PendingRevision | undefined {
-    let first: PendingRevision | undefined;
-    for (const pending of this.#byRevision.values()) {
-      if (first === undefined || pending.revision < first.revision) first = pending;
-    }
-    return first;
+    const revision = this.#revisions[0];
+    return revision === undefined ? undefined : this.#byRevision.get(revision);
   }
 
   remove(revision: number): void {
@@ -65,5 +64,14 @@ export class PendingRevisions {
     if (pending === undefined) return;
     for (const part of pending.parts) this.#sizeBytes -= part?.object.length ?? 0;
     this.#byRevision.delete(revision);
+    if (this.#revisions[0] === revision) this.#revisions.shift();
+    else this.#revisions.splice(this.#revisions.indexOf(revision), 1);
+  }
+
+  #insert(pending: PendingRevision): void {
+    const { revision } = pending;
+    this.#byRevision.set(revision, pending);
+    const at = this.#revisions.findLastIndex((other) => other < revision);
+    this.#revisions.splice(at + 1, 0, revision);
   }
 }

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import type { Change } from "./envelope.ts";
 
 const LIMIT = 4_096;
@@ -8,7 +9,8 @@ const LIMIT = 4_096;
  */
 export class ProvenRevisions {
   #revisions: number[] = [];
-  readonly #sums = new Map<number, readonly number[]>();
+  /** Of the revision at the same place; there are thousands for each stream, so one part has no list of its own. */
+  #sums: (number | readonly number[] | undefined)[] = [];
   #floor = 0;
 
   get floor(): number {
@@ -18,48 +20,55 @@ export class ProvenRevisions {
   /** Forgets all; whatever lies at or below `floor` is not known any more. */
   reset(floor: number): void {
     this.#revisions = [];
-    this.#sums.clear();
+    this.#sums = [];
     this.#floor = floor;
   }
 
-  /** Revisions come in rising order. */
-  add(revision: number, sums: readonly number[]): void {
+  /** Revisions come in rising order; `parts` is empty for one that was not heard on the bus. */
+  add(revision: number, parts: readonly Change[]): void {
     if (this.#revisions.at(-1) === revision) return;
     this.#revisions.push(revision);
-    if (sums.length > 0) this.#sums.set(revision, sums);
+    this.#sums.push(parts.length > 1 ? parts.map(checkSum) : parts[0] && checkSum(parts[0]));
     if (this.#revisions.length <= LIMIT) return;
-    for (const old of this.#revisions.splice(0, LIMIT / 2)) {
-      this.#sums.delete(old);
-      this.#floor = old;
-    }
+    this.#floor = this.#revisions.splice(0, LIMIT / 2).at(-1)!;
+    this.#sums.splice(0, LIMIT / 2);
   }
 
   has(revision: number): boolean {
-    return this.#revisions.at(-1) === revision || this.#revisions.includes(revision);
+    return this.lastThrough(revision) === revision;
   }
 
   /** The newest one up to and including `through`; undefined when none is known. */
   lastThrough(through: number): number | undefined {
-    return this.#revisions.findLast((revision) => revision <= through);
+    return this.#revisions[this.#countThrough(through) - 1];
   }
 
   /** Whether a message at or below the newest revision may have been the store's. */
   agreesWith(change: Change): boolean {
     if (change.revision <= this.#floor) return true;
-    if (!this.has(change.revision)) return false;
-    const sums = this.#sums.get(change.revision);
-    return sums === undefined || sums[change.part] === checkSum(change);
+    const at = this.#countThrough(change.revision) - 1;
+    if (this.#revisions[at] !== change.revision) return false;
+    const sums = this.#sums[at];
+    if (sums === undefined) return true;
+    return checkSum(change) === (typeof sums === "number" ? sums : sums[change.part]);
+  }
+
+  /** How many are not above `through`. */
+  #countThrough(through: number): number {
+    let to = this.#revisions.length;
+    if (to === 0 || this.#revisions[to - 1]! <= through) return to;
+    let from = 0;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (this.#revisions[middle]! <= through) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }
 
-/** FNV-1a of what a change says, whoever published it. Finds differences; proves nothing against who wants a collision. */
+/** CRC-32 of what a change says, whoever published it. Finds differences; proves nothing against who wants a collision. */
 export function checkSum(change: Change): number {
-  let hash = 0x811c9dc5;
-  const mix = (byte: number) => {
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  };
-  const { operation, namespace, name, parts, identityOnly } = change;
-  for (const character of `${operation}/${namespace}/${name}/${parts}/${identityOnly}`) mix(character.codePointAt(0)!);
-  for (const byte of change.object) mix(byte);
-  return hash;
+  const { operation, namespace, name, part, parts, identityOnly } = change;
+  return crc32(change.object, crc32(`${operation}/${namespace}/${name}/${part}/${parts}/${identityOnly}`)) | 0;
 }

@@ -5,7 +5,7 @@ import type { Bus } from "./bus.ts";
 import { type Change, decodeEvent, type Heads } from "./envelope.ts";
 import { FollowerCounts, type Refusal } from "./follower-counts.ts";
 import { type PendingRevision, PendingRevisions } from "./pending-revisions.ts";
-import { checkSum, ProvenRevisions } from "./proven-revisions.ts";
+import { ProvenRevisions } from "./proven-revisions.ts";
 import type { ObjectChange, SourceBatch, StreamSink, StreamSource } from "./stream-source.ts";
 import { type StreamIdentity, Subjects, streamName } from "./subjects.ts";
 
@@ -179,7 +179,7 @@ export class StreamFollower<T> {
       this.#refuse("undecodable");
       return false;
     }
-    this.#proven.add(pending.revision, parts.map(checkSum));
+    this.#proven.add(pending.revision, parts);
     this.#covered = pending.revision;
     this.#components.sink.apply(changes, pending.revision);
     return true;
