@@ -155,6 +155,8 @@ test("help lists every command and each explains itself", async () => {
     "convert",
     "store",
     "pki",
+    "token",
+    "node",
     "run",
     "version",
   ]);
