@@ -7,6 +7,7 @@ import {
   prefixEnd,
   type Store,
   type StoreEvent,
+  type StoreWatch,
   type StoreWatchBatch,
 } from "../../../lib/store/store.ts";
 import type { KubeObject } from "../core/kube-object.ts";
@@ -43,6 +44,10 @@ export class WatchCache implements Startable {
   #waiting: { revision: number; resolve: () => void }[] = [];
   #revision = 0;
   #synced = false;
+  #watch: StoreWatch | undefined;
+  #history = 0;
+  /** The highest revision of a history that the store has left. */
+  #leftRevision = 0;
   #running: Promise<void> | undefined;
   #freshness: Promise<number> | undefined;
 
@@ -65,6 +70,16 @@ export class WatchCache implements Startable {
   /** All kinds were listed once and are being followed. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** Rises when the store turned out to be behind what was read from it: it was restored to an older state, or is another. */
+  get history(): number {
+    return this.#history;
+  }
+
+  /** Whether a revision can only be of a history that the store has left; of one that both have nothing can be said. */
+  isOfLeftHistory(revision: number): boolean {
+    return revision > this.#revision && revision <= this.#leftRevision;
   }
 
   of(kind: StoredKind): KindCache {
@@ -95,7 +110,9 @@ export class WatchCache implements Startable {
     // Readers that arrive together share one question; one that arrives later must ask again.
     this.#freshness ??= Promise.resolve().then(async () => {
       this.#freshness = undefined;
+      const proven = this.#revision;
       const { revision } = await this.#store.range({ key: REVISION_PROBE, countOnly: true });
+      if (revision < proven) this.#leave(revision);
       return revision;
     });
     const revision = await this.#freshness;
@@ -158,6 +175,18 @@ export class WatchCache implements Startable {
     return new CachedObject(at, { revision: this.revision, stored }, this.#budget);
   }
 
+  /** A store never goes back: one that has is not the one that was followed, and nothing of that one is true any more. */
+  #leave(revision: number): void {
+    if (this.#revision <= revision) return;
+    this.#log.error("the store is behind what was read from it; listing again", { before: this.#revision, revision });
+    this.#history++;
+    this.#leftRevision = Math.max(this.#leftRevision, this.#revision);
+    // Readers wait for the list.
+    this.#revision = 0;
+    this.#synced = false;
+    this.#watch?.cancel();
+  }
+
   async #list(): Promise<void> {
     const byKind = new Map<KindCache, CachedObject[]>([...this.#kinds.values()].map((cache) => [cache, []]));
     const end = prefixEnd(Buffer.from(REGISTRY_PREFIX));
@@ -194,12 +223,14 @@ export class WatchCache implements Startable {
   }
 
   async #followOnce(signal: AbortSignal): Promise<void> {
+    if (!this.#synced) await this.#list();
     const watch = this.#store.watch({ key: EVERYTHING, rangeEnd: EVERYTHING, startRevision: this.#revision + 1 });
     const cancel = (): void => watch.cancel();
     signal.addEventListener("abort", cancel, { once: true });
+    this.#watch = watch;
     try {
       for await (const batch of watch) {
-        if (signal.aborted) return;
+        if (signal.aborted || !this.#synced) return;
         if (batch.type === "events") this.#apply(batch);
         if (batch.type !== "cancelled") continue;
         if (batch.compactRevision === undefined) throw new Error(batch.reason);
@@ -207,7 +238,7 @@ export class WatchCache implements Startable {
         await this.#list();
         return;
       }
-      if (!signal.aborted) await this.#clock.sleep(RETRY_MS, signal);
+      if (!signal.aborted && this.#synced) await this.#clock.sleep(RETRY_MS, signal);
     } finally {
       signal.removeEventListener("abort", cancel);
       watch.cancel();

@@ -7,6 +7,7 @@ import { configMaps, namespaces } from "../../../lib/gen/k8s/resources.ts";
 import { generateSigningKey } from "../../../lib/pki/authority.ts";
 import { realClock } from "../../../lib/process/real-clock.ts";
 import { loadRegistry } from "../../../lib/resource/registry.ts";
+import type { Store } from "../../../lib/store/store.ts";
 import type { SqliteStore } from "../../store/sqlite-store.ts";
 import { openTestStore } from "../../store/testkit/test-store.ts";
 import { SYSTEM_MASTERS } from "../auth/authorizer.ts";
@@ -23,7 +24,14 @@ let client: ApiClient;
 
 beforeEach(async () => {
   store = await openTestStore({ clock: realClock });
-  const components = { store, registry, clock: realClock, random: new SeededRandom(1), log: silentLog };
+  // Always the store that `store` is now.
+  const present = new Proxy<Store>(store, {
+    get(_, name: keyof Store) {
+      const value = store[name];
+      return typeof value === "function" ? value.bind(store) : value;
+    },
+  });
+  const components = { store: present, registry, clock: realClock, random: new SeededRandom(1), log: silentLog };
   built = buildCore(components, { serviceAccount: { ...keys, issuer: "https://issuer" } });
   await built.cache.start();
   client = new InMemoryClient(built, { user: "admin", groups: [SYSTEM_MASTERS] });
@@ -73,5 +81,33 @@ test("bookmarkWhenCurrent tells the store's revision though the watched kind is 
     expect(batch.map(({ type }) => type)).toEqual(["BOOKMARK"]);
     expect(Number(batch[0]!.object.metadata?.resourceVersion)).toBeGreaterThanOrEqual(revision);
     break;
+  }
+});
+
+test("a store that goes back, as after a restore: nothing of what it left is shown, and watches end as expired", async () => {
+  await transact("common", 1);
+  for (let index = 0; index < 3; index++) await transact(`left-${index}`, 1);
+  const { resourceVersion } = await client.list(configMaps);
+  const watching = (async () => {
+    const abort = new AbortController();
+    for await (const _ of client.watch(configMaps, { resourceVersion, signal: abort.signal }));
+  })();
+  const ended = expect(watching).rejects.toMatchObject({ code: 410, reason: "Expired" });
+  await expect.poll(() => built.cache.of(built.kinds.get("", "v1", "configmaps").stored).watcherCount).toBe(1);
+  const left = store;
+  store = await openTestStore({ clock: realClock });
+  try {
+    const revision = await transact("common", 1);
+    const listed = await client.list(configMaps);
+    expect(listed.items.map((item) => item.metadata?.name)).toEqual(["common-0"]);
+    expect(listed.resourceVersion).toBe(String(revision));
+    await ended;
+    const again = client.watch(configMaps, { resourceVersion, signal: new AbortController().signal });
+    await expect(again[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 410, reason: "Expired" });
+    // A revision that nobody has seen yet is waited for, as ever.
+    await transact("new", 1);
+    expect((await client.list(configMaps)).items).toHaveLength(2);
+  } finally {
+    await left.close();
   }
 });

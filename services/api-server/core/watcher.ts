@@ -56,6 +56,7 @@ export class Watcher {
     const version = parseRevision(request.resourceVersion);
     if (request.resourceVersion === "" || request.bookmarkWhenCurrent) await storeCall(() => this.#cache.fresh());
     if (request.bookmarkWhenCurrent && version > this.#cache.revision) throw neverWas(version, this.#cache.revision);
+    if (this.#cache.isOfLeftHistory(version)) throw neverWas(version, this.#cache.revision);
     const cache = this.#cache.of(target.kind.stored);
     const withInitial = request.sendInitialEvents ?? version === 0;
     // A watch alone can begin in the future: it waits, and sends nothing that the client has left behind (invariant 19).
@@ -78,6 +79,7 @@ export class Watcher {
     signal: AbortSignal,
   ): AsyncIterableIterator<readonly WatchItem[]> {
     const { generation } = cache;
+    const { history } = this.#cache;
     const lifeSeconds =
       request.timeoutSeconds > 0 ? request.timeoutSeconds : MIN_LIFE_SECONDS * (1 + this.#random.float());
     const subscribe = (waker: () => void): (() => void) => cache.subscribe(waker, selection.indexValue);
@@ -114,6 +116,9 @@ export class Watcher {
         }
         await pulse.wait(request.allowBookmarks ? bookmarkAtMs - nowMs : undefined);
       }
+      // What was sent may be of a history that nobody else will ever tell: the client must not go on from there.
+      if (this.#cache.history !== history)
+        yield [{ type: "ERROR", error: neverWas(start.revision, this.#cache.revision) }];
     } finally {
       this.#pulses.delete(pulse);
       pulse.stop();
