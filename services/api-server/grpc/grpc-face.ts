@@ -47,8 +47,7 @@ export class GrpcFace implements Startable {
     const resources = resourcesService(components);
     this.#server.addService(ResourcesDefinition, resources);
     this.#server.addService(EventsDefinition, eventsService(components));
-    const isReady = async (): Promise<boolean> =>
-      (await components.health.answer("readyz", new URLSearchParams()))?.code === 200;
+    const isReady = (): Promise<boolean> => components.health.isReady();
     this.#server.addService(HealthDefinition, healthService(components, [ResourcesDefinition.fullName], isReady));
     const names: string[] = [ResourcesDefinition, EventsDefinition, HealthDefinition, ServerReflectionDefinition].map(
       ({ fullName }) => fullName,

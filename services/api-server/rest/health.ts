@@ -15,6 +15,7 @@ export interface HealthAnswer {
 }
 
 const STORE_TIMEOUT_MS = 2000;
+const READINESS_MS = 1000;
 const HEALTH_KEY = Buffer.from("/registry/health");
 const ALL = ["healthz", "livez", "readyz"] as const;
 
@@ -23,9 +24,13 @@ export class Health {
   readonly #checks: readonly HealthCheck[];
   #isStopping = false;
   #isBootstrapped = false;
+  readonly #clock: Clock;
+  #readiness: Promise<boolean> | undefined;
+  #readAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(components: { store: Store; cache: WatchCache; clock: Clock }) {
     const { store, cache, clock } = components;
+    this.#clock = clock;
     this.#checks = [
       { name: "ping", trees: ALL, run: () => undefined },
       {
@@ -57,6 +62,21 @@ export class Health {
   /** From now on `/readyz` says no, so that nobody sends new requests here. */
   stopping(): void {
     this.#isStopping = true;
+  }
+
+  /** Whether `/readyz` says yes, for those who ask all the time: found out once a second at most, however many they are. */
+  isReady(): Promise<boolean> {
+    if (this.#isStopping) return Promise.resolve(false);
+    if (this.#readiness !== undefined && this.#clock.monotonicMs() - this.#readAtMs < READINESS_MS)
+      return this.#readiness;
+    // Whoever asks while it is being found out waits for the same answer.
+    this.#readAtMs = Number.POSITIVE_INFINITY;
+    this.#readiness = this.answer("readyz", new URLSearchParams())
+      .then((answer) => answer?.code === 200)
+      .finally(() => {
+        this.#readAtMs = this.#clock.monotonicMs();
+      });
+    return this.#readiness;
   }
 
   /** `path` without the leading slash: `readyz`, `livez/etcd`; undefined where there is no such check. */
