@@ -32,6 +32,7 @@ export interface InformerComponents {
 
 const PAGE_SIZE = 500;
 const EXPIRED = 410;
+const UNAVAILABLE = 503;
 const NEVER_LISTED = "";
 /** A watch that stood this long was healthy: its end is no failure. */
 const HEALTHY_WATCH_MS = 5_000;
@@ -110,7 +111,11 @@ export class Informer<T extends ApiObject> implements Startable {
         if (signal.aborted) return;
         const error = asStatusError(thrown);
         if (error.code === EXPIRED) this.revision = NEVER_LISTED;
-        else log.warn("a list or watch failed", { resource: this.ref.resource, error: String(error.cause ?? error) });
+        else {
+          // Whoever has the line to the API tells once that it is away; each informer would tell it again.
+          const level = error.code === UNAVAILABLE ? "debug" : "warn";
+          log[level]("a list or watch failed", { resource: this.ref.resource, error: String(error.cause ?? error) });
+        }
       }
       if (clock.monotonicMs() - beganMs >= HEALTHY_WATCH_MS) this.backOff.forget(this.ref.resource);
       if (!signal.aborted) await clock.sleep(this.backOff.nextMs(this.ref.resource), signal).catch(() => {});
