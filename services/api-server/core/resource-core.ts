@@ -21,7 +21,7 @@ import type {
   WriteOptions,
 } from "./request.ts";
 import type { StatusCodec } from "./status-codec.ts";
-import { authorize, namedOf } from "./target-access.ts";
+import { authorize, authorizeFence, namedOf } from "./target-access.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Watcher, WatchItem } from "./watcher.ts";
 import type { WritePipeline } from "./write-pipeline.ts";
@@ -111,7 +111,7 @@ export class ResourceCore {
   }
 
   async create(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
-    await this.authorize("create", target, call);
+    await this.#authorizeWrite("create", target, options, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.create, target, "create").call(handler, target, body, options, call);
@@ -127,7 +127,7 @@ export class ResourceCore {
   }
 
   async update(target: Target, body: Body, options: WriteOptions, call: Call): Promise<Answer> {
-    await this.authorize("update", target, call);
+    await this.#authorizeWrite("update", target, options, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.update, target, "update").call(handler, target, body, options, call);
@@ -143,7 +143,7 @@ export class ResourceCore {
   }
 
   async patch(target: Target, body: PatchBody, options: WriteOptions, call: Call): Promise<Answer> {
-    await this.authorize("patch", target, call);
+    await this.#authorizeWrite("patch", target, options, call);
     const handler = this.#handlerOf(target);
     if (handler !== undefined) {
       return await supported(handler.patch, target, "patch").call(handler, target, body, options, call);
@@ -152,7 +152,7 @@ export class ResourceCore {
   }
 
   async delete(target: Target, request: DeleteRequest, call: Call): Promise<Answer> {
-    await this.authorize("delete", target, call);
+    await this.#authorizeWrite("delete", target, request, call);
     if (target.subresource !== "") throw methodNotSupported(namedOf(target), "delete");
     checkDeleteRequest(request);
     const options: CommitOptions = { dryRun: request.dryRun, fences: fencesOf(request), signal: call.signal };
@@ -162,7 +162,7 @@ export class ResourceCore {
 
   /** Deletes what a list selects; gives what was deleted or waits for its end. */
   async deleteCollection(target: Target, list: ListRequest, request: DeleteRequest, call: Call): Promise<ListAnswer> {
-    await this.authorize("deletecollection", target, call, list.selectors);
+    await this.#authorizeWrite("deletecollection", target, request, call, list.selectors);
     // One request never empties all namespaces.
     if (target.kind.definition.namespaced && target.namespace === "")
       throw methodNotSupported(namedOf(target), "delete");
@@ -192,6 +192,7 @@ export class ResourceCore {
   async transact(operations: readonly Operation[], fence: Fence | undefined, call: Call): Promise<readonly Answer[]> {
     const plans: WritePlan[] = [];
     const fences: Fence[] = fence === undefined ? [] : [fence];
+    for (const one of fences) await authorizeFence(this.#parts.authorizers, one, call);
     for (const operation of operations) {
       plans.push(await this.#planOf(operation, call));
       const own = operation.options.fence;
@@ -214,8 +215,10 @@ export class ResourceCore {
   async #planOf(operation: Operation, call: Call): Promise<WritePlan> {
     const { machinery, pipeline } = this.#parts;
     const { verb, target, options } = operation;
-    await this.authorize(verb, target, call);
-    if (this.#handlerOf(target) !== undefined) throw methodNotSupported(namedOf(target), verb);
+    await this.#authorizeWrite(verb, target, options, call);
+    // Nothing of these is stored, so nothing could be taken back.
+    const isAsked = this.#handlerOf(target) !== undefined || !target.kind.definition.stored;
+    if (isAsked) throw methodNotSupported(namedOf(target), verb);
     if (verb === "patch") return this.plans.patch(target, operation.body, options, call);
     if (verb === "delete") {
       checkDeleteRequest(options);
@@ -229,6 +232,17 @@ export class ResourceCore {
   /** Rejects unless the caller may do this. */
   async authorize(verb: RequestVerb, target: Target, call: Call, selectors?: SelectorTexts): Promise<void> {
     await authorize(this.#parts.authorizers, verb, target, call, selectors);
+  }
+
+  async #authorizeWrite(
+    verb: RequestVerb,
+    target: Target,
+    options: { readonly fence?: Fence },
+    call: Call,
+    selectors?: SelectorTexts,
+  ): Promise<void> {
+    await this.authorize(verb, target, call, selectors);
+    if (options.fence !== undefined) await authorizeFence(this.#parts.authorizers, options.fence, call);
   }
 
   async #createObject(target: Target, sent: KubeObject, options: WriteOptions, call: Call): Promise<Answer> {

@@ -1,3 +1,4 @@
+import type { Fence } from "../../../lib/client/api-client.ts";
 import { methodNotSupported, pageNotFound } from "../../../lib/core/status-error.ts";
 import type { Verb } from "../../../lib/resource/kind.ts";
 import { FieldSelector, parseFieldSelector } from "../../../lib/resource/selector/field-selector.ts";
@@ -28,6 +29,13 @@ export async function authorize(
   const verbs = subresource === "" ? definition.verbs : subresourceVerbs(target);
   if (verbs === undefined) throw pageNotFound();
   if (!verbs.includes(verb as Verb)) throw methodNotSupported(namedOf(target), verb);
+}
+
+/** A fence tells its writer who holds a Lease: that is a read of it. */
+export async function authorizeFence(authorizers: AuthorizerList, fence: Fence, call: Call): Promise<void> {
+  const { namespace, name } = fence;
+  const lease = { group: "coordination.k8s.io", resource: "leases", subresource: "", namespace, name };
+  await authorizers.check({ identity: call.identity, verb: "get", path: "", ...lease });
 }
 
 /** A selector that cannot be read selects everything here; it is refused later, by whoever may list. */

@@ -1,4 +1,4 @@
-import { badRequest } from "../../../lib/core/status-error.ts";
+import { badRequest, requestEntityTooLarge } from "../../../lib/core/status-error.ts";
 import {
   type DeleteCollectionRequest,
   type DeleteCollectionResponse,
@@ -184,6 +184,9 @@ class RpcFace {
 
   async transact(request: TransactRequest, call: Call): Promise<TransactResponse> {
     if (request.operations.length === 0) throw badRequest("the transaction has no operations");
+    if (request.operations.length > MAX_OPERATIONS) {
+      throw requestEntityTooLarge(`a transaction has ${MAX_OPERATIONS} operations at most`);
+    }
     const operations = request.operations.map((operation) => this.#operation(operation));
     const encodings = request.operations.map((operation) =>
       answerEncodingOf(operation.operation?.value.options?.answerEncoding),
@@ -240,6 +243,8 @@ class RpcFace {
   }
 }
 
+/** As many as a store takes in one transaction by default; more are refused before any of them is worked on. */
+const MAX_OPERATIONS = 128;
 /** Items that are encoded before others get the loop. */
 const SLICE_ITEMS = 200;
 
