@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
-import { createServer, request, type Server } from "node:http";
+import type { Server } from "node:http";
+import { createServer, request } from "../lib/process/node-http.ts";
 import type { LayoutName } from "./cluster-record.ts";
 
 /** Relative to the folder that the cluster's process runs in, since paths of sockets must be short. */

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Startable } from "../core/startable.ts";
+import { createServer } from "./node-http.ts";
 
 export interface MetricsServerComponents {
   /** In Prometheus' text format. */

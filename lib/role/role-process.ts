@@ -7,11 +7,11 @@ import type { Startable } from "../core/startable.ts";
 import { StartableList } from "../core/startable-list.ts";
 import { runUntilSignal } from "../process/life-cycle.ts";
 import { type LogLevel, makeLogger } from "../process/logger.ts";
-import { MetricsServer, type MetricsServerOptions } from "../process/metrics-server.ts";
+import type { MetricsServerOptions } from "../process/metrics-server.ts";
 import { realClock } from "../process/real-clock.ts";
 import { realRandom } from "../process/real-random.ts";
 import { type RoleDescription, RoleServer, type RoleServerOptions } from "../transport/role-server.ts";
-import { RoleMetrics } from "./role-metrics.ts";
+import type { RoleMetrics } from "./role-metrics.ts";
 
 /** What every role's process can be told, whatever the role. */
 export interface RoleProcessOptions {
@@ -46,19 +46,20 @@ export interface Role {
  * Runs one role as this process until a signal; resolves to the exit status. The role's server starts first and stops
  * last, so that a role that waits for others can be asked what for.
  */
-export function runRole(
+export async function runRole(
   identity: { readonly role: string; readonly instance?: string },
   options: RoleProcessOptions,
-  makeRole: (context: RoleContext) => Role,
+  makeRole: (context: RoleContext) => Role | Promise<Role>,
 ): Promise<number> {
   const { role: name, instance = `${hostname()}_${randomUUID()}` } = identity;
   const log = makeLogger(options.logLevel).child({ role: name, instance });
-  const metrics = options.metrics === undefined ? undefined : new RoleMetrics({ clock: realClock });
+  const metrics = options.metrics === undefined ? undefined : await makeMetrics();
   const parts = { clock: realClock, random: realRandom, log, instance };
   const context: RoleContext = { ...parts, ...(metrics === undefined ? {} : { metrics }) };
-  const role = makeRole(context);
+  const role = await makeRole(context);
   const servers: Startable[] = [];
   if (options.metrics !== undefined && metrics !== undefined) {
+    const { MetricsServer } = await import("../process/metrics-server.ts");
     const problem = async () => (await role.describe()).detail;
     servers.push(new MetricsServer({ metrics: () => metrics.text(), problem }, options.metrics));
   }
@@ -69,6 +70,12 @@ export function runRole(
     servers.push(server);
   }
   return runUntilSignal(new StartableList([...servers, ...role.parts]), log);
+}
+
+/** The package behind it is loaded only where somebody wants to scrape. */
+async function makeMetrics(): Promise<RoleMetrics> {
+  const { RoleMetrics } = await import("./role-metrics.ts");
+  return new RoleMetrics({ clock: realClock });
 }
 
 /** What a process ends with that must not go on as it is and may start again at once. */

@@ -1,7 +1,7 @@
-import { request } from "node:http";
 import { request as requestTls } from "node:https";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Container, LifecycleHandler } from "../../lib/gen/k8s/core/v1.ts";
+import { request } from "../../lib/process/node-http.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** Runs a container's postStart or preStop handler; throws when it fails. */

@@ -1,8 +1,8 @@
-import { request } from "node:http";
 import { request as requestTls } from "node:https";
 import { connect } from "node:net";
 import { HealthCheckResponse_ServingStatus, HealthDefinition } from "../../lib/gen/grpc/health/v1/health.ts";
 import type { Container, GRPCAction, HTTPGetAction, Probe } from "../../lib/gen/k8s/core/v1.ts";
+import { request } from "../../lib/process/node-http.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { RpcError } from "../../lib/transport/rpc-error.ts";
 import { portNumber } from "../pods/life-cycle-hook.ts";

@@ -2,10 +2,10 @@ import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { SchedulerDefinition } from "../../lib/gen/keelson/scheduler/v1/scheduler.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
+import type { RoleMetrics } from "../../lib/role/role-metrics.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
-import { prometheusMetrics } from "./prometheus-metrics.ts";
 import { Scheduler } from "./scheduler.ts";
-import { noSchedulerMetrics } from "./scheduler-metrics.ts";
+import { noSchedulerMetrics, type SchedulerMetrics } from "./scheduler-metrics.ts";
 import { schedulerService } from "./scheduler-service.ts";
 
 export interface SchedulerRoleOptions extends RoleProcessOptions {
@@ -16,14 +16,14 @@ const DEFAULT_SCHEDULER = "default-scheduler";
 
 /** Schedules, when it leads, until a signal; resolves to the exit status. */
 export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number> {
-  return runRole({ role: "scheduler" }, options, (context) => {
+  return runRole({ role: "scheduler" }, options, async (context) => {
     const { log, instance, metrics } = context;
     const connection = new ClusterConnection({ ...context, registry: loadRegistry(kindDescriptors) }, options.cluster);
     const scheduler = new Scheduler(
       {
         ...context,
         ...connection.components,
-        metrics: metrics === undefined ? noSchedulerMetrics : prometheusMetrics(metrics.registry, DEFAULT_SCHEDULER),
+        metrics: await schedulerMetrics(metrics),
       },
       { identity: instance, onLost: exitOnLostLeadership(log) },
     );
@@ -39,4 +39,10 @@ export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number>
       }),
     };
   });
+}
+
+async function schedulerMetrics(metrics: RoleMetrics | undefined): Promise<SchedulerMetrics> {
+  if (metrics === undefined) return noSchedulerMetrics;
+  const { prometheusMetrics } = await import("./prometheus-metrics.ts");
+  return prometheusMetrics(metrics.registry, DEFAULT_SCHEDULER);
 }

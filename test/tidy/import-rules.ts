@@ -38,6 +38,8 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       "@bufbuild/protobuf/wire",
       "@bufbuild/protobuf/reflect",
       "yaml",
+      // Loads the YAML package when it is needed.
+      "node:module",
       ...NODE_PURE,
     ],
     why: "pure, descriptor-driven",

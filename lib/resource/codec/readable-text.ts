@@ -1,6 +1,6 @@
-import { Document, visit } from "yaml";
 import { endOfString } from "./json-string.ts";
 import { NumberLiteral, parseText } from "./json-text.ts";
+import { yamlPackage } from "./yaml-package.ts";
 import { resolvePlain } from "./yaml-text.ts";
 
 /** Compact JSON with line breaks and two spaces a level; as text, so that no digit and no order is lost. */
@@ -36,6 +36,7 @@ export function indentJson(json: string): string {
  * stand in quotes.
  */
 export function jsonToYaml(json: string): string {
+  const { Document, visit } = yamlPackage();
   const document = new Document(plainNumbers(parseText(json, true)), { version: "1.1" });
   visit(document, {
     Scalar(_key, node) {

@@ -1,17 +1,8 @@
-import {
-  type Alias,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  parseAllDocuments,
-  type ScalarTag,
-} from "yaml";
+import type { Alias, Document, Node, parseAllDocuments, ScalarTag } from "yaml";
 import { DecodeError } from "./decode-error.ts";
 import { NumberLiteral } from "./json-text.ts";
 import { pathText } from "./wire-reader.ts";
+import { yamlPackage } from "./yaml-package.ts";
 
 const MAX_ALIASES = 100;
 const MAX_EXPANDED_NODES = 100_000;
@@ -105,7 +96,7 @@ export function yamlToJsonValues(text: string, maxDepth: number): YamlValue[] {
 
 function parse(text: string): ReturnType<typeof parseAllDocuments> {
   try {
-    return parseAllDocuments(text, { schema: "failsafe", customTags: TAGS, uniqueKeys: false });
+    return yamlPackage().parseAllDocuments(text, { schema: "failsafe", customTags: TAGS, uniqueKeys: false });
   } catch (error) {
     // The parser recurses.
     if (error instanceof RangeError) {
@@ -126,6 +117,7 @@ export function yamlToJsonValue(text: string, maxDepth: number): YamlValue {
 
 /** Walks a document's nodes, so that aliases can be counted and repeated keys named. */
 class YamlReader {
+  readonly #yaml = yamlPackage();
   readonly #document: Document<Node, boolean>;
   readonly #maxDepth: number;
   readonly #path: (string | number)[] = [];
@@ -152,20 +144,20 @@ class YamlReader {
     if (this.#expandedNodes > MAX_EXPANDED_NODES) {
       throw new DecodeError("invalid YAML: aliases expand to too much");
     }
-    if (isScalar(node)) {
+    if (this.#yaml.isScalar(node)) {
       const plain = node.type === "PLAIN" && node.tag === undefined && typeof node.value === "string";
       return plain ? resolvePlain(node.value as string) : (node.value ?? null);
     }
-    if (isSeq(node)) {
+    if (this.#yaml.isSeq(node)) {
       return node.items.map((item, index) => {
         this.#path[depth] = index;
         return this.#value(item, depth + 1);
       });
     }
-    if (isMap(node)) {
+    if (this.#yaml.isMap(node)) {
       return this.#map(node.items, depth);
     }
-    if (isAlias(node)) {
+    if (this.#yaml.isAlias(node)) {
       return this.#expanded(node, depth);
     }
     if (node === null) {
@@ -197,7 +189,7 @@ class YamlReader {
       const name = this.#key(key);
       this.#path[depth] = name;
       const read = this.#value(value, depth + 1);
-      if (name === "<<" && isScalar(key) && key.type === "PLAIN") {
+      if (name === "<<" && this.#yaml.isScalar(key) && key.type === "PLAIN") {
         mergeInto(merged, read);
         continue;
       }

@@ -1,0 +1,12 @@
+import { decode, fromPublic } from "@nats-io/nkeys";
+import { expect, test } from "vitest";
+import { UserKey } from "./user-key.ts";
+
+test("a user key is one to the package of NATS, and what it signs is verified by it", () => {
+  const key = new UserKey();
+  const peer = fromPublic(key.publicKey);
+  expect(key.publicKey).toMatch(/^U[A-Z2-7]{55}$/);
+  const nonce = new TextEncoder().encode("nonce");
+  expect(peer.verify(nonce, decode(key.sign("nonce")))).toBe(true);
+  expect(peer.verify(nonce, decode(new UserKey().sign("nonce")))).toBe(false);
+});
