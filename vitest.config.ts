@@ -11,11 +11,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{lib,services,node-agent,cni-plugins,cluster,cli}/**/*.test.ts"],
+          // Files share a process and what it has loaded: loading anew for each cost more than the tests themselves.
+          isolate: false,
           // Far above what any of them takes, so that a busy machine fails none.
           testTimeout: 60_000,
         },
       },
-      { test: { name: "tidy", include: ["test/tidy/**/*.test.ts"] } },
+      { test: { name: "tidy", include: ["test/tidy/**/*.test.ts"], isolate: false } },
       {
         test: {
           name: "suites",
