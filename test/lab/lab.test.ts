@@ -65,7 +65,7 @@ describe.skipIf(skipping("lab", whyNot()))("npm run lab", () => {
   afterAll(() => daemon?.stop());
 
   test("builds, starts, waits for the nodes and says how to go on", async () => {
-    expect(up).toMatchObject({ code: 0 });
+    expect(up.code, `${up.stdout}${up.stderr}`).toBe(0);
     expect(up.stdout).toContain("lab: 3 nodes are Ready");
     expect(up.stdout).toContain(`export KUBECONFIG=${KUBECONFIG}`);
     const nodes = await kubectl.ok(["get", "nodes", "--no-headers"]);
