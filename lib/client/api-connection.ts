@@ -18,7 +18,7 @@ export interface ApiConnectionOptions {
 const SERVER_NAME = "kubernetes";
 /**
  * A server that does not answer twice is left after at most three of these: soon enough for a leader to renew its lease
- * elsewhere before its deadline of 10 s.
+ * elsewhere before its deadline of 9 s (docs/decisions/0013-failover-times.md).
  */
 const CHECK_MS = 2_200;
 /** What no check finds, since there is no other server to go to: a connection that is gone without a word. */

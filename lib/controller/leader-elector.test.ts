@@ -9,6 +9,7 @@ import { configMaps, leases } from "../gen/k8s/resources.ts";
 import { FencedApi } from "./fenced-api.ts";
 import { LeaderElector } from "./leader-elector.ts";
 
+const KEY = { namespace: "kube-system", name: "l" };
 const open: LeaderElector[] = [];
 afterEach(async () => {
   for (const elector of open.splice(0)) await elector.stop();
@@ -111,7 +112,7 @@ test("F2: a leader that was suspended while another took over works no more", as
   await clock.advance(60_000);
   expect([...working]).toEqual(["b"]);
   expect(overlaps()).toBe(0);
-  expect((await api.get(leases, { namespace: "kube-system", name: "l" })).spec?.holderIdentity).toBe("b");
+  expect((await api.get(leases, KEY)).spec?.holderIdentity).toBe("b");
 });
 
 test("a lease that its dead holder left is taken after its duration by our clock, not by its time", async () => {
@@ -126,11 +127,11 @@ test("a lease that its dead holder left is taken after its duration by our clock
     },
   });
   await make("a").start();
-  await clock.advance(14_000);
+  await clock.advance(14_900);
   expect(working.size).toBe(0);
   await clock.advance(5_000);
   expect([...working]).toEqual(["a"]);
-  const lease = await api.get(leases, { namespace: "kube-system", name: "l" });
+  const lease = await api.get(leases, KEY);
   expect(lease.spec).toMatchObject({ holderIdentity: "a", leaseTransitions: 7 });
 });
 
@@ -140,7 +141,7 @@ test("stopping gives the lease back and leaves no timer", async () => {
   await a.start();
   await clock.advance(10_000);
   await a.stop();
-  expect((await api.get(leases, { namespace: "kube-system", name: "l" })).spec?.holderIdentity).toBeUndefined();
+  expect((await api.get(leases, KEY)).spec?.holderIdentity).toBeUndefined();
   expect(clock.pendingTimers).toBe(0);
 });
 
@@ -157,4 +158,50 @@ test("work that ends by itself gives the lease up", async () => {
   await elector.start();
   await clock.advance(10);
   expect(elector.leading).toBe(false);
+});
+
+test("F1: a leader that was killed is followed before its lease and one look of another have passed", async () => {
+  const { clock, api, make, working } = world();
+  let isDead = false;
+  const a = make(
+    "a",
+    cut(api, () => isDead),
+  );
+  await a.start();
+  await clock.advance(3_000);
+  await Promise.all([make("b").start(), make("c").start()]);
+  for (let killedMs = 0; working.has("a"); killedMs += 100) {
+    isDead = killedMs >= 7_000;
+    await clock.advance(100);
+  }
+  const renewedMs = Date.parse((await api.get(leases, KEY)).spec?.renewTime ?? "");
+  await clock.advanceUntil(() => working.size > 0);
+  expect(clock.nowMs() - renewedMs).toBeLessThanOrEqual(12_000 + 1_200);
+  expect(working.size).toBe(1);
+});
+
+test("a leader renews without reading, and goes on when somebody else wrote its lease", async () => {
+  const { clock, api, make, working, lost } = world();
+  let reads = 0;
+  const counting = new Proxy(api, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (name === "get") reads++;
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+  await make("a", counting).start();
+  await clock.advance(30_000);
+  expect(reads).toBe(1);
+  await api.patch(leases, KEY, { type: "merge", body: { metadata: { labels: { seen: "yes" } } } });
+  await clock.advance(30_000);
+  expect(reads).toBe(2);
+  const { metadata, spec } = await api.get(leases, KEY);
+  expect(metadata?.labels).toEqual({ seen: "yes" });
+  expect(clock.nowMs() - Date.parse(spec?.renewTime ?? "")).toBeLessThanOrEqual(2_400);
+  expect([...working]).toEqual(["a"]);
+  expect(lost).toEqual([]);
 });

@@ -12,6 +12,7 @@ export interface LeaseTimes {
   readonly leaseDurationMs?: number;
   /** Without a renewal for this long the leader stops; less than the lease's duration. */
   readonly renewDeadlineMs?: number;
+  /** The leader renews at this pace; who would like to lead looks twice as often. */
   readonly retryPeriodMs?: number;
 }
 
@@ -29,12 +30,13 @@ export interface LeaderElectionOptions extends LeaseTimes {
 export type Lead = (fence: Fence, signal: AbortSignal) => Promise<void>;
 
 const NOT_FOUND = 404;
+const CONFLICT = 409;
 const RELEASED_DURATION_SECONDS = 1;
 
 /**
  * At most one holder of a Lease works at a time. Whoever has not renewed within the deadline stops by its own monotonic
- * clock, before anyone else may begin; what it still sends then fails by the fence. Durations as upstream's components
- * have them (15 s, 10 s, 2 s).
+ * clock, before anyone else may begin; what it still sends then fails by the fence. Defaults: 12 s, 9 s, 2 s
+ * (docs/decisions/0013-failover-times.md).
  */
 export class LeaderElector implements Startable {
   private readonly components: { api: ApiClient; clock: Clock; random: Random; log: Log };
@@ -43,8 +45,9 @@ export class LeaderElector implements Startable {
   private readonly stopper = new AbortController();
   private running: Promise<void> | undefined;
   /** The lease as last seen, and when by our clock: other machines' clocks are never compared. */
-  private observed: { readonly record: string; readonly atMs: number } | undefined;
-  private held: { readonly fence: Fence; renewedMs: number } | undefined;
+  private observed: { readonly record: string; readonly atMs: number; readonly durationMs: number } | undefined;
+  /** `lease`: as we wrote it last; absent when it may have changed since. */
+  private held: { readonly fence: Fence; renewedMs: number; lease: Lease | undefined } | undefined;
 
   constructor(
     components: { api: ApiClient; clock: Clock; random: Random; log: Log },
@@ -52,7 +55,7 @@ export class LeaderElector implements Startable {
     lead: Lead,
   ) {
     this.components = { ...components, log: components.log.child({ lease: options.name, identity: options.identity }) };
-    this.options = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, ...options };
+    this.options = { leaseDurationMs: 12_000, renewDeadlineMs: 9_000, retryPeriodMs: 2_000, ...options };
     this.lead = lead;
   }
 
@@ -74,8 +77,18 @@ export class LeaderElector implements Startable {
     const { signal } = this.stopper;
     while (!signal.aborted) {
       if (await this.attempt(signal)) await this.term();
-      if (!signal.aborted) await this.pause(this.options.retryPeriodMs, signal);
+      if (!signal.aborted) await this.untilNextLook(signal);
     }
+  }
+
+  /** Until the lease may be free: right when the one that was seen ends, or when it may have been given back. */
+  private async untilNextLook(signal: AbortSignal): Promise<void> {
+    const { clock } = this.components;
+    const { atMs, durationMs } = this.observed ?? { atMs: 0, durationMs: 0 };
+    const leftMs = atMs + durationMs - clock.monotonicMs();
+    const pauseMs = this.options.retryPeriodMs / 2;
+    if (leftMs > 0 && leftMs <= pauseMs) await clock.sleep(leftMs, signal).catch(() => {});
+    else await this.pause(pauseMs, signal);
   }
 
   /** From winning to losing or stopping. */
@@ -139,25 +152,32 @@ export class LeaderElector implements Startable {
    */
   private async attempt(signal: AbortSignal): Promise<boolean> {
     const { api, clock, log } = this.components;
-    const { namespace, name } = this.options;
     const startedMs = clock.monotonicMs();
+    const written = this.held?.lease;
+    // Whatever becomes of this attempt, only its success tells how the lease is then.
+    if (this.held !== undefined) this.held.lease = undefined;
     try {
-      const found = await api.get(leases, { namespace, name }).catch((thrown: unknown) => {
-        if (asStatusError(thrown).code === NOT_FOUND) return undefined;
-        throw thrown;
-      });
-      if (found === undefined) {
-        await api.create(leases, this.draft(undefined, 0));
-        return this.hold(0, startedMs, signal);
-      }
+      const found = written ?? (await this.read());
+      if (found === undefined) return this.hold(await api.create(leases, this.draft(undefined, 0)), startedMs, signal);
       const transitions = this.transitionsIfFree(found);
       if (transitions === undefined) return false;
-      await api.update(leases, this.draft(found, transitions));
-      return this.hold(transitions, startedMs, signal);
+      return this.hold(await api.update(leases, this.draft(found, transitions)), startedMs, signal);
     } catch (thrown) {
       const error = asStatusError(thrown);
+      // Somebody else wrote it: what it says now decides.
+      if (written !== undefined && error.code === CONFLICT) return this.attempt(signal);
       log.debug("taking or renewing the lease failed", { error: error.message, cause: String(error.cause ?? "") });
       return false;
+    }
+  }
+
+  private async read(): Promise<Lease | undefined> {
+    const { namespace, name } = this.options;
+    try {
+      return await this.components.api.get(leases, { namespace, name });
+    } catch (thrown) {
+      if (asStatusError(thrown).code === NOT_FOUND) return undefined;
+      throw thrown;
     }
   }
 
@@ -165,22 +185,24 @@ export class LeaderElector implements Startable {
   private transitionsIfFree(found: Lease): number | undefined {
     const { clock } = this.components;
     const { holderIdentity = "", leaseDurationSeconds = 0, renewTime = "", leaseTransitions = 0 } = found.spec ?? {};
-    const record = JSON.stringify([holderIdentity, renewTime, leaseTransitions]);
-    if (this.observed?.record !== record) this.observed = { record, atMs: clock.monotonicMs() };
+    const record = JSON.stringify([holderIdentity, renewTime, leaseTransitions, leaseDurationSeconds]);
+    if (this.observed?.record !== record) {
+      this.observed = { record, atMs: clock.monotonicMs(), durationMs: Number(leaseDurationSeconds) * 1_000 };
+    }
     if (this.held !== undefined) {
       const { holder, transitions } = this.held.fence;
       return holderIdentity === holder && leaseTransitions === transitions ? transitions : undefined;
     }
-    const expired = clock.monotonicMs() - this.observed.atMs >= Number(leaseDurationSeconds) * 1_000;
+    const expired = clock.monotonicMs() - this.observed.atMs >= this.observed.durationMs;
     return holderIdentity === "" || expired ? leaseTransitions + 1 : undefined;
   }
 
-  private hold(transitions: number, startedMs: number, signal: AbortSignal): boolean {
+  private hold(lease: Lease, startedMs: number, signal: AbortSignal): boolean {
     if (signal.aborted) return false;
     const { namespace, name, identity } = this.options;
-    if (this.held === undefined) {
-      this.held = { fence: { namespace, name, holder: identity, transitions }, renewedMs: startedMs };
-    } else this.held.renewedMs = startedMs;
+    const transitions = lease.spec?.leaseTransitions ?? 0;
+    const fence = this.held?.fence ?? { namespace, name, holder: identity, transitions };
+    this.held = { fence, renewedMs: startedMs, lease };
     return true;
   }
 

@@ -29,7 +29,7 @@ export interface FollowerOptions {
   readonly stream: StreamIdentity;
   /** How long a message out of order may wait for what comes before it. Default 50. */
   readonly gapWaitMs?: number;
-  /** Without heads for so long the bus counts as silent. Default 3,500. */
+  /** Without heads for so long the bus counts as silent. Default 3,000. */
   readonly silenceMs?: number;
   /** After a failure of the API. Default 1,000. */
   readonly retryMs?: number;
@@ -234,7 +234,7 @@ export class StreamFollower<T> {
   #awaitHeads(): void {
     this.#silenceTimer?.cancel();
     if (this.#ending.signal.aborted) return;
-    this.#silenceTimer = this.#clock.after(this.#options.silenceMs ?? 3_500, () => {
+    this.#silenceTimer = this.#clock.after(this.#options.silenceMs ?? 3_000, () => {
       this.#awaitHeads();
       this.#isSilent = true;
       if (this.#asking === undefined) this.#resume();

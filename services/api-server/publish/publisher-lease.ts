@@ -1,6 +1,8 @@
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Store } from "../../../lib/store/store.ts";
 
+/** How often it is asked whether the holder may go on; each costs the store more than a renewal. */
+const CHECK_MS = 5_000;
 /** Where the publisher says who it is. */
 const KEY = Buffer.from("/keelson/events/publisher");
 const ABSENT = { key: KEY, target: "create", result: "equal", value: 0 } as const;
@@ -43,17 +45,21 @@ export class PublisherLease {
     return undefined;
   }
 
-  /** Resolves when it is lost, cannot be renewed in its time, `holds` says no, or `signal` is aborted. */
+  /** Resolves when it is lost, cannot be renewed in its time, `holds` says no (each 5 s), or `signal` is aborted. */
   async keep(held: Held, signal: AbortSignal, holds: () => Promise<boolean>): Promise<void> {
     const ttlMs = this.#ttlSeconds * 1_000;
     let renewedMs = this.#clock.monotonicMs();
+    let checkedMs = renewedMs;
     while (!signal.aborted) {
       await this.#clock.sleep(ttlMs / 3, signal).catch(() => {});
       if (signal.aborted) return;
       const askedMs = this.#clock.monotonicMs();
       try {
-        if ((await this.#store.leaseKeepAlive(held.id)) === 0 || !(await holds())) return;
+        if ((await this.#store.leaseKeepAlive(held.id)) === 0) return;
         renewedMs = askedMs;
+        if (askedMs - checkedMs < CHECK_MS) continue;
+        if (!(await holds())) return;
+        checkedMs = askedMs;
       } catch {
         if (this.#clock.monotonicMs() - renewedMs >= ttlMs) return;
       }

@@ -273,7 +273,7 @@ test("a store that is restored under the publisher has its events published unde
   await leads(publisher);
   epoch = "restored";
   const heard = await heardBy(new Subjects(CLUSTER, epoch).stream(PODS));
-  await clock.advance(3_000);
+  await clock.advance(6_000);
   await leads(publisher);
   await clock.advance(1_100);
   await write(putOp("after", "x"));

@@ -13,7 +13,7 @@ export interface PublisherOptions {
   readonly cluster: string;
   /** Who this is, for people who look into the store. */
   readonly holder: string;
-  /** How long nobody publishes when the publisher is killed. Default 5. */
+  /** How long nobody publishes when the publisher is killed. Default 3; renewed each third of it. */
   readonly leaseSeconds?: number;
 }
 
@@ -72,7 +72,7 @@ export class Publisher implements Startable {
     this.#options = options;
     this.#lease = new PublisherLease(
       { store, clock },
-      { holder: options.holder, ttlSeconds: options.leaseSeconds ?? 5 },
+      { holder: options.holder, ttlSeconds: options.leaseSeconds ?? 3 },
     );
   }
 
