@@ -60,7 +60,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     folder: /^lib\/client\//,
     ours: ["lib/core", "lib/resource", "lib/gen", "lib/transport"],
     packages: [...NODE_PURE],
-    why: "adapters come in from outside",
+    why: "the API for whoever uses it, and the client that speaks gRPC",
   },
   {
     folder: /^lib\/controller\//,
@@ -115,9 +115,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       "services/scheduler/main.ts",
       "services/controller-manager/main.ts",
       "services/store/main.ts",
-      "services/store",
       "node-agent/main.ts",
-      "node-agent/images",
       "node-agent/identity",
       "node-agent/container-node.ts",
     ],
