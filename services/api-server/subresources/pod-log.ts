@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
+import type { PeerCertificate } from "node:tls";
 import type { Log } from "../../../lib/core/log.ts";
 import { badRequest, invalid, StatusError } from "../../../lib/core/status-error.ts";
 import type { CachedReads } from "../admission/cached-reads.ts";
@@ -29,11 +30,11 @@ const LOWEST: Readonly<Record<string, number>> = { tailLines: 0, limitBytes: 1, 
 
 /** `pods/NAME/log`: the kubelet of the pod's node has the text; it is passed on as it comes. */
 export class PodLog {
-  readonly #reads: CachedReads;
+  readonly #reads: Pick<CachedReads, "find">;
   readonly #log: Log;
   readonly #agent: Agent | undefined;
 
-  constructor(components: { reads: CachedReads; log: Log }, options: KubeletClientOptions | undefined) {
+  constructor(components: { reads: Pick<CachedReads, "find">; log: Log }, options: KubeletClientOptions | undefined) {
     this.#reads = components.reads;
     this.#log = components.log;
     if (options === undefined) return;
@@ -46,7 +47,7 @@ export class PodLog {
 
   /** The kubelet's answer, whose body is still to be read; undefined while the pod has no node, and so no log. */
   async open(
-    target: Target,
+    target: Pick<Target, "namespace" | "name">,
     pod: KubeObject,
     query: URLSearchParams,
     signal: AbortSignal,
@@ -91,7 +92,7 @@ export class PodLog {
       });
       request.on("error", (error) => {
         this.#log.warn("kubelet cannot be reached", { host: at.host, port: at.port, error: String(error) });
-        const message = `Get "https://${at.host}:${at.port}${at.path}": ${error.message}`;
+        const message = `Get "https://${at.host}:${at.port}${at.path}": ${whyNotReached(error, at.host)}`;
         reject(new StatusError(500, "InternalError", message));
       });
       request.end();
@@ -130,6 +131,13 @@ function containerOf(pod: KubeObject, asked: string): string {
   if (only !== undefined && containers.length === 1) return only;
   const chooseFrom = `a container name must be specified for pod ${podName}, choose one of: [${containers.join(" ")}]`;
   throw badRequest(init.length === 0 ? chooseFrom : `${chooseFrom} or one of the init containers: [${init.join(" ")}]`);
+}
+
+/** The certificate is checked by what is connected to, an address of the Node object. */
+function whyNotReached(error: NodeJS.ErrnoException & { cert?: PeerCertificate }, host: string): string {
+  if (error.code !== "ERR_TLS_CERT_ALTNAME_INVALID") return error.message;
+  const names = error.cert?.subjectaltname ?? "no name";
+  return `the kubelet's certificate is valid for ${names}, not for ${host}, the address in its Node's status`;
 }
 
 /** What the kubelet said instead of a log; a bounded part of its text is shown. */
