@@ -20,7 +20,8 @@ async function nodeWorld(first?: Partial<Record<"client" | "server", KeyPair>>) 
   const random = new SeededRandom(3);
   const api = new MemoryApi({ clock, random });
   const authority = await Authority.create("ca", clock, random);
-  const issue = () => authority.issue({ commonName: "system:node:n", usages: ["client"], validityDays: LIFE_DAYS });
+  const issue = (ipAddresses: readonly string[] = ["10.0.0.1"]) =>
+    authority.issue({ commonName: "system:node:n", ipAddresses, usages: ["client"], validityDays: LIFE_DAYS });
   const held = { client: first?.client ?? (await issue()), server: first?.server ?? (await issue()) };
   const renewed: string[] = [];
   const pairs = {
@@ -62,7 +63,7 @@ async function nodeWorld(first?: Partial<Record<"client" | "server", KeyPair>>) 
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { clock, rotation, held, renewed, asked, answer, sign, until };
+  return { clock, rotation, held, renewed, asked, answer, sign, until, issue };
 }
 
 test("both certificates are renewed between 70 and 90 percent of their life, written before they are used", async () => {
@@ -103,6 +104,21 @@ test("a serving certificate that nobody signed is replaced at once, and a refusa
   await world.until(async () => (await world.asked()).length === 1);
   const denied = [{ type: "Denied", status: "True" as const, message: "not yours" }];
   await world.answer(async () => ({ conditions: denied }));
+  await world.until(async () => (await world.asked()).length === 2);
+  expect(world.renewed).toEqual([]);
+  await world.sign();
+  await world.until(() => world.renewed.length > 0);
+  expect(world.renewed).toEqual(["server written", "server used"]);
+  await world.rotation.stop();
+});
+
+test("a serving certificate without the node's address is replaced at once, and never by another such one", async () => {
+  const world = await nodeWorld();
+  world.held.server = await world.issue(["10.0.0.2"]);
+  await world.rotation.start();
+  await world.until(async () => (await world.asked()).length === 1);
+  const strange = Buffer.from((await world.issue(["10.0.0.2"])).certPem).toString("base64");
+  await world.answer(async () => ({ certificate: strange }));
   await world.until(async () => (await world.asked()).length === 2);
   expect(world.renewed).toEqual([]);
   await world.sign();

@@ -34,7 +34,8 @@ const DECISION_LIMIT_MS = 15 * 60_000;
 
 /**
  * Keeps a node's two certificates fresh, by requests that it makes as itself. What replaces a certificate is written before
- * it is used; one that nobody signed but itself (`keelson node join` leaves one to serve with) is replaced at once.
+ * it is used; a serving certificate that nobody signed but itself (`keelson node join` leaves one to serve with), or that
+ * lacks an address of the node, is replaced at once.
  */
 export class CertificateRotation implements Startable {
   readonly #api: ApiClient;
@@ -93,6 +94,9 @@ export class CertificateRotation implements Startable {
       const hosts = name === "client" ? {} : { dnsNames: [nodeName], ipAddresses };
       const wanted = { purpose: name, nodeName, ...hosts };
       const pair = await requestCertificate({ requests: requestsOf(this.#api), clock: this.#clock, signal }, wanted);
+      if (name === "server" && !this.#namesNode(new X509Certificate(pair.certPem))) {
+        throw new Error(`the certificate that was signed does not name ${ipAddresses.join(", ")}`);
+      }
       this.#pairs.replaceKeyPair(name, pair);
       renewed(name, pair);
       this.#log.info("a certificate was renewed", {
@@ -107,9 +111,15 @@ export class CertificateRotation implements Startable {
   #dueMs(name: "client" | "server"): number {
     const certificate = new X509Certificate(this.#pairs.keyPair(name).certPem);
     if (certificate.issuer === certificate.subject) return 0;
+    if (name === "server" && !this.#namesNode(certificate)) return 0;
     const startMs = certificate.validFromDate.getTime();
     const share = EARLIEST_SHARE + (LATEST_SHARE - EARLIEST_SHARE) * this.#random.float();
     return startMs + (certificate.validToDate.getTime() - startMs) * share;
+  }
+
+  /** Api-servers check a node's certificate by the address that they reach it at. */
+  #namesNode(certificate: X509Certificate): boolean {
+    return this.#options.ipAddresses.every((address) => certificate.checkIP(address) !== undefined);
   }
 
   #pauseMs(failures: number): number {
