@@ -1,5 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { cidrsOverlap, parseCidr } from "../lib/core/cidr.ts";
+import type { IdentityFolder } from "../lib/process/identity-folder.ts";
+import { ownAddressTowards } from "../lib/process/own-address.ts";
 import {
   type Command,
   choiceFlag,
@@ -13,6 +16,7 @@ import {
 import {
   CLUSTER_FLAGS,
   CLUSTER_USAGE,
+  checkAddress,
   cidrFlag,
   clusterFlags,
   identityFlag,
@@ -40,7 +44,7 @@ ${CLUSTER_USAGE}
   --node-name=NAME        of the Node object, and in the identity
   --runtime=RUNTIME       containerd (real containers, in this network namespace; needs root) or simulated
   --data-dir=DIR          what the node keeps; made when missing
-  --node-ip=IP            where the node is reached (default 127.0.0.1)
+  --node-ip=IP            where the node is reached (default: the address from which it reaches the first --api-server)
   --pod-cidr=CIDR         addresses of its pods, its own in the cluster (simulated: one made from its name)
   --kubelet-port=N        of the node's API; 0: a free one (default ${KUBELET_PORT}; simulated: 0)
 ${ROLE_USAGE}
@@ -58,14 +62,14 @@ Containers go on when it ends, and are taken over when it comes back.`,
       "kubelet-port": "string",
       ...ROLE_FLAGS,
     });
-    const node = nodeOf(values, io.env["PATH"] ?? "");
+    const asked = nodeOf(values, io.env["PATH"] ?? "");
     const identity = identityFlag(values, FILES);
-    const options = {
-      ...roleOptions(values, io, identity, "client"),
-      identity,
-      cluster: clusterFlags(values, identity),
-      node,
-    };
+    checkName(identity, asked.nodeName);
+    const cluster = clusterFlags(values, identity);
+    const nodeIp = asked.nodeIp ?? (await addressTowards(cluster.addresses[0] ?? ""));
+    const others = cluster.addresses.map((address) => checkAddress(address, "api-server").host);
+    if (asked.runtime === "containerd") checkPodCidr(asked.podCidr, [nodeIp, ...others]);
+    const options = { ...roleOptions(values, io, identity, "client"), identity, cluster, node: { ...asked, nodeIp } };
     const { runNodeAgentRole } = await import("../node-agent/main.ts");
     return refusing(() => runNodeAgentRole(options));
   },
@@ -81,13 +85,47 @@ function nodeOf(values: FlagValues, searchPath: string) {
   const asked = choiceFlag(values, "runtime", ["containerd", "simulated"]);
   if (asked === undefined) throw new UsageError("--runtime is needed: containerd or simulated");
   const { runtime } = chooseRuntime(asked, searchPath);
-  const nodeIp = stringFlag(values, "node-ip") ?? "127.0.0.1";
-  if (isIP(nodeIp) === 0) throw new UsageError(`--node-ip must be an IP address, not ${JSON.stringify(nodeIp)}`);
+  const nodeIp = stringFlag(values, "node-ip");
+  if (nodeIp !== undefined && isIP(nodeIp) === 0)
+    throw new UsageError(`--node-ip must be an IP address, not ${JSON.stringify(nodeIp)}`);
   const podCidr = cidrFlag(values, "pod-cidr") ?? (runtime === "simulated" ? simulatedCidr(nodeName) : undefined);
   if (podCidr === undefined) throw new UsageError("--pod-cidr is needed: a network that no other node's pods have");
   const dataDir = neededFlag(values, "data-dir");
   const kubeletPort = integerFlag(values, "kubelet-port", 0, PORT_MAX, runtime === "simulated" ? 0 : KUBELET_PORT);
   return { nodeName, nodeIp, runtime, dataDir, podCidr, kubeletPort };
+}
+
+/** The API lets a node touch what is its own, which it knows by the certificate. */
+function checkName(identity: IdentityFolder, nodeName: string): void {
+  const { subject } = new X509Certificate(identity.text("client.crt"));
+  const named = /^CN=system:node:(.+)$/m.exec(subject)?.[1];
+  if (named === nodeName) return;
+  const whose = named === undefined ? "of no node" : `of node ${named}`;
+  throw new UsageError(`--identity ${identity.folder} is ${whose}, not of --node-name=${nodeName}`);
+}
+
+async function addressTowards(apiServer: string): Promise<string> {
+  const { host, port } = checkAddress(apiServer, "api-server");
+  try {
+    return await ownAddressTowards(host, port);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new UsageError(`the address from which ${apiServer} is reached cannot be told (${why}): give --node-ip`, {
+      cause,
+    });
+  }
+}
+
+/** A bridge with such a range would lead packets for these addresses to pods. */
+function checkPodCidr(podCidr: string, addresses: readonly string[]): void {
+  const range = parseCidr(podCidr);
+  const within = addresses.find((address) => {
+    const one = parseCidr(address);
+    return range !== undefined && one !== undefined && cidrsOverlap(range, one);
+  });
+  if (within !== undefined) {
+    throw new UsageError(`--pod-cidr ${podCidr} has ${within} in it: pods need a network that no machine is in`);
+  }
 }
 
 /** Nobody reaches simulated pods, so that it does no harm when two nodes come to have the same. */

@@ -50,6 +50,12 @@ const REFUSED: readonly (readonly [role: string, flags: readonly string[], says:
   ["store", ["ID", "DATA", "--listen=127.0.0.1:0", "--cert=x"], /--identity goes without --cert/],
   ["node-agent", ["ID", "DATA", API, "--runtime=simulated"], /--node-name is needed/],
   ["node-agent", ["ID", "DATA", API, "--node-name=N", "--runtime=simulated"], /--node-name must be .*, not "N"/],
+  ["node-agent", ["ID", "DATA", API, "--node-name=m", "--runtime=simulated"], /is of node n, not of --node-name=m/],
+  [
+    "node-agent",
+    ["ID", "DATA", "--api-server=no.such.invalid:1", "--node-name=n", "--runtime=simulated"],
+    /give --node-ip/,
+  ],
   ["node-agent", ["ID", "DATA", API, "--node-name=n"], /--runtime is needed: containerd or simulated/],
   ["node-agent", ["ID", "DATA", API, "--node-name=n", "--runtime=docker"], /--runtime must be one of/],
   ["node-agent", ["ID", "DATA", API, "--node-name=n", "--runtime=simulated", "--node-ip=x"], /--node-ip must be an IP/],
