@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
 import { containerNodeOptions } from "../cluster/container-node-options.ts";
 import { silentLog } from "../lib/core/log.ts";
@@ -19,7 +19,9 @@ export const imageCommand: Command = {
 keelson image build-test [--data-dir=DIR]
 
   load        loads every image of an archive (docker save, OCI layout); prints their names
-  build-test  builds a small image of busybox, whose HTTP server answers with its host name on port 8080; prints its name`,
+  build-test  builds a small image of busybox, whose HTTP server answers with its host name on port 8080; prints its name
+
+  --data-dir=DIR  of the cluster, or of a node: what "keelson run node-agent" was given`,
   async run(args, io) {
     const [verb, ...rest] = args;
     if (verb === "load") return load(rest, io);
@@ -59,17 +61,19 @@ async function buildTest(args: readonly string[], io: CommandIo): Promise<number
   return 0;
 }
 
-/** The node of the cluster that runs from there; undefined when it is simulated. */
+/** The node that has its folder there, or that of the cluster which runs from there; undefined when it is simulated. */
 function runningNode(dataDir: DataDir): ContainerNode | undefined {
+  const parts = { clock: realClock, random: realRandom, log: silentLog, run: runCommand };
   const record = dataDir.readRecord<ClusterRecord>();
+  if (record === undefined) {
+    const node = new ContainerNode(parts, { dataDir: dataDir.path });
+    if (existsSync(node.socketPath)) return node;
+  }
   if (record === undefined || runningPid(dataDir) === undefined) {
     throw new UsageError(`no cluster runs from ${dataDir.path}: start one with "keelson up"`);
   }
   if (record.runtime === "simulated") return undefined;
-  return new ContainerNode(
-    { clock: realClock, random: realRandom, log: silentLog, run: runCommand },
-    containerNodeOptions(dataDir.path, record),
-  );
+  return new ContainerNode(parts, containerNodeOptions(dataDir.path, record));
 }
 
 function openArchive(file: string): number {
