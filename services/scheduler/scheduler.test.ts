@@ -234,9 +234,9 @@ test("invariant 33: the second scheduler takes over, and what the first still se
   await api.create(pods, pod("web"));
   await clock.advance(1_000);
   expect(await nodeOf(api, "web")).toBe("n");
-  expect(api.writes.filter((write) => write.subresource === "binding").map((write) => write.fence?.holder)).toEqual([
-    "second",
-  ]);
+  const holders = (writes: typeof api.writes) => writes.map((write) => write.fence?.holder);
+  expect(holders(api.writes.filter((write) => write.subresource === "binding"))).toEqual(["second"]);
+  expect(holders(api.writes.filter((write) => write.resource === "events"))).toEqual(["second"]);
 });
 
 test("stopping leaves no timer and no watch", async () => {

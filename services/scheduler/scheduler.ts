@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/core/clock.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
+import { StartableList } from "../../lib/core/startable-list.ts";
 import type { Decision } from "./decision.ts";
 import { noSchedulerMetrics, type SchedulerMetrics } from "./scheduler-metrics.ts";
 import { SchedulingLoop } from "./scheduling-loop.ts";
@@ -27,17 +28,16 @@ export interface SchedulerOptions extends LeadershipOptions {
 
 /** Binds pods to nodes while it holds the Lease `kube-system/kube-scheduler`. */
 export class Scheduler implements Startable {
-  private readonly recorder: EventRecorder;
   private readonly role: LeaderRole;
   private loop: SchedulingLoop | undefined;
 
   constructor(components: SchedulerComponents, options: SchedulerOptions) {
     const { metrics = noSchedulerMetrics } = components;
     const schedulerName = options.schedulerName ?? "default-scheduler";
-    this.recorder = new EventRecorder(components, { component: schedulerName });
     this.role = new LeaderRole(components, { ...options, leaseName: "kube-scheduler" }, (api) => {
-      this.loop = new SchedulingLoop({ ...components, api, metrics, recorder: this.recorder }, { schedulerName });
-      return this.loop;
+      const recorder = new EventRecorder({ ...components, api }, { component: schedulerName });
+      this.loop = new SchedulingLoop({ ...components, api, metrics, recorder }, { schedulerName });
+      return new StartableList([recorder, this.loop]);
     });
   }
 
@@ -47,13 +47,11 @@ export class Scheduler implements Startable {
   }
 
   async start(): Promise<void> {
-    await this.recorder.start();
     await this.role.start();
   }
 
   async stop(): Promise<void> {
     await this.role.stop();
-    await this.recorder.stop();
   }
 
   /** Why the pod is where it is: every failed condition on every node. `podKey` is `namespace/name`. */
