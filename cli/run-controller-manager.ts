@@ -1,4 +1,4 @@
-import type { KeyPair } from "../lib/pki/authority.ts";
+import type { KeyPair } from "../lib/core/key-pair.ts";
 import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { type Command, parseFlags, refusing } from "./command.ts";
 import {

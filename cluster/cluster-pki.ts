@@ -1,15 +1,16 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
+import type { KeyPair } from "../lib/core/key-pair.ts";
 import type { Random } from "../lib/core/random.ts";
-import type { CertificateRequest, KeyPair } from "../lib/pki/authority.ts";
-import type { AuthorityName, CertificateName } from "../lib/process/identity-folder.ts";
+import type { CertificateRequest } from "../lib/pki/authority.ts";
+import { type AuthorityName, type CertificateName, IdentityFolder } from "../lib/process/identity-folder.ts";
+import { isKeyPair } from "../lib/process/is-key-pair.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
 import { Authorities, type ServiceAccountKeys } from "./pki/authorities.ts";
 import { adoptEarlierLayout } from "./pki/earlier-layout.ts";
 import { type IdentityName, identityPlan } from "./pki/identity-plan.ts";
-import { KeyFiles } from "./pki/key-files.ts";
 
 export interface ClusterPkiComponents {
   readonly clock: Clock;
@@ -79,7 +80,7 @@ export class ClusterPki {
     if (plan === undefined) throw new Error(`${identity} has no certificate called ${name}`);
     const { authority, ...base } = plan;
     const files = this.#filesOf(identity);
-    const present = readCertificate(files.pair(name));
+    const present = readCertificate(files, name);
     const request = plan.usages.includes("server")
       ? withHosts(base, [...hosts, ...hostsOf(present?.certificate)])
       : base;
@@ -89,7 +90,7 @@ export class ClusterPki {
     }
     const signer = await this.#authorities.signer(authority);
     const pair = await signer.issue({ ...request, validityDays: LEAF_VALIDITY_DAYS });
-    files.writePair(name, pair);
+    files.replaceKeyPair(name, pair);
     return pair;
   }
 
@@ -105,12 +106,12 @@ export class ClusterPki {
    */
   async writeKubeconfig(name: string, server: string | undefined, firstServer: string): Promise<void> {
     const files = this.#filesOf("admin");
-    const before = serverIn(files.text("kubeconfig"));
+    const before = serverIn(files.find("kubeconfig"));
     files.write("kubeconfig", await this.kubeconfig(name, server ?? before ?? firstServer));
   }
 
-  #filesOf(identity: IdentityName): KeyFiles {
-    return new KeyFiles(path.join(this.#folder, "identities", identity), this.#wrote);
+  #filesOf(identity: IdentityName): IdentityFolder {
+    return new IdentityFolder(path.join(this.#folder, "identities", identity), this.#wrote);
   }
 
   #isGood(certificate: X509Certificate, request: Omit<CertificateRequest, "validityDays">): boolean {
@@ -126,14 +127,10 @@ export class ClusterPki {
 }
 
 /** Undefined as well when the files are damaged or do not belong together: they are then made anew. */
-function readCertificate(pair: KeyPair | undefined): { certificate: X509Certificate; pair: KeyPair } | undefined {
-  if (pair === undefined) return undefined;
-  try {
-    const certificate = new X509Certificate(pair.certPem);
-    return certificate.checkPrivateKey(createPrivateKey(pair.keyPem)) ? { certificate, pair } : undefined;
-  } catch {
-    return undefined;
-  }
+function readCertificate(files: IdentityFolder, name: CertificateName) {
+  if (!files.has(`${name}.crt`) || !files.has(`${name}.key`)) return undefined;
+  const pair = files.keyPair(name);
+  return isKeyPair(pair) ? { certificate: new X509Certificate(pair.certPem), pair } : undefined;
 }
 
 function serverIn(kubeconfig: string | undefined): string | undefined {

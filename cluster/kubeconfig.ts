@@ -1,4 +1,4 @@
-import type { KeyPair } from "../lib/pki/authority.ts";
+import type { KeyPair } from "../lib/core/key-pair.ts";
 
 /** A kubeconfig (JSON is YAML) with one cluster, one user and one context, all called `name`. */
 export function kubeconfigText(name: string, server: string, authorityPem: string, user: KeyPair): string {

@@ -2,6 +2,7 @@ import type { ApiClient } from "../lib/client/api-client.ts";
 import type { Changes } from "../lib/client/changes.ts";
 import { EventRecorder } from "../lib/controller/event-recorder.ts";
 import type { Clock } from "../lib/core/clock.ts";
+import type { KeyPair } from "../lib/core/key-pair.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
@@ -88,7 +89,7 @@ export class NodeAgent implements Startable {
   }
 
   /** The node API serves with this certificate from now on. */
-  renewServing(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewServing(pair: KeyPair): void {
     this.#server?.renewCertificate(pair);
   }
 

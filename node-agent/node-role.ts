@@ -3,6 +3,7 @@ import path from "node:path";
 import type { ApiClient } from "../lib/client/api-client.ts";
 import type { Changes } from "../lib/client/changes.ts";
 import type { Clock } from "../lib/core/clock.ts";
+import type { KeyPair } from "../lib/core/key-pair.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
@@ -80,7 +81,7 @@ export class NodeRole implements Startable {
   }
 
   /** The node API serves with this certificate from now on. */
-  renewServing(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewServing(pair: KeyPair): void {
     this.#agent?.renewServing(pair);
   }
 

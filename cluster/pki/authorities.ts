@@ -1,9 +1,8 @@
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { BusSeeds } from "../../lib/events/nats/bus-accounts.ts";
-import type { Authority, KeyPair } from "../../lib/pki/authority.ts";
-import type { AuthorityName } from "../../lib/process/identity-folder.ts";
-import { KeyFiles } from "./key-files.ts";
+import type { Authority } from "../../lib/pki/authority.ts";
+import { type AuthorityName, IdentityFolder } from "../../lib/process/identity-folder.ts";
 
 export interface ServiceAccountKeys {
   readonly privateKeyPem: string;
@@ -15,19 +14,19 @@ export interface ServiceAccountKeys {
  * lacks half of itself is completed or refused. Libraries load when something must be made, so that a restart is quick.
  */
 export class Authorities {
-  readonly #files: KeyFiles;
+  readonly #files: IdentityFolder;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #loaded = new Map<AuthorityName, Promise<Authority>>();
 
   constructor(components: { clock: Clock; random: Random; wrote: (file: string) => void }, folder: string) {
-    this.#files = new KeyFiles(folder, components.wrote);
+    this.#files = new IdentityFolder(folder, components.wrote);
     this.#clock = components.clock;
     this.#random = components.random;
   }
 
   async certPem(name: AuthorityName): Promise<string> {
-    return this.#files.text(`${name}-ca.crt`) ?? (await this.signer(name)).certPem;
+    return this.#files.find(`${name}-ca.crt`) ?? (await this.signer(name)).certPem;
   }
 
   async keyPem(name: AuthorityName): Promise<string> {
@@ -43,8 +42,8 @@ export class Authorities {
   /** The key pair that signs service-account tokens. */
   async serviceAccountKeys(): Promise<ServiceAccountKeys> {
     const [privateKeyPem, publicKeyPem] = [
-      this.#files.text("service-account.key"),
-      this.#files.text("service-account.pub"),
+      this.#files.find("service-account.key"),
+      this.#files.find("service-account.pub"),
     ];
     if (privateKeyPem !== undefined && publicKeyPem !== undefined) return { privateKeyPem, publicKeyPem };
     const { generateSigningKey } = await import("../../lib/pki/authority.ts");
@@ -57,7 +56,7 @@ export class Authorities {
 
   /** Signs users of the bus. */
   async busAccountSeed(): Promise<string> {
-    const present = this.#files.text("bus-account.seed");
+    const present = this.#files.find("bus-account.seed");
     if (present !== undefined) return present;
     const conf = this.#files.path("bus-accounts.conf");
     if (this.#files.has("bus-accounts.conf")) {
@@ -68,7 +67,7 @@ export class Authorities {
 
   /** What the servers of the bus read. */
   async busAccountsConf(): Promise<string> {
-    return this.#files.text("bus-accounts.conf") ?? (await this.#makeBus()).conf;
+    return this.#files.find("bus-accounts.conf") ?? (await this.#makeBus()).conf;
   }
 
   /** The configuration last: the bus is whole when it is there. Seeds that exist are used. */
@@ -76,7 +75,7 @@ export class Authorities {
     const { busAccountsConf, createBusSeeds } = await import("../../lib/events/nats/bus-accounts.ts");
     const seeds: BusSeeds = { ...createBusSeeds() };
     for (const name of ["operator", "account", "system"] as const) {
-      seeds[name] = this.#files.text(`bus-${name}.seed`) ?? seeds[name];
+      seeds[name] = this.#files.find(`bus-${name}.seed`) ?? seeds[name];
       this.#files.write(`bus-${name}.seed`, seeds[name]);
     }
     const conf = await busAccountsConf(seeds, "keelson");
@@ -87,23 +86,20 @@ export class Authorities {
   async #load(name: AuthorityName): Promise<Authority> {
     const { Authority } = await import("../../lib/pki/authority.ts");
     const [certFile, keyFile] = [`${name}-ca.crt`, `${name}-ca.key`];
-    const present: Partial<KeyPair> = {
-      ...(this.#files.has(certFile) && { certPem: this.#files.text(certFile)! }),
-      ...(this.#files.has(keyFile) && { keyPem: this.#files.text(keyFile)! }),
-    };
-    if (present.certPem !== undefined && present.keyPem === undefined) {
+    const [certPem, keyPem] = [this.#files.find(certFile), this.#files.find(keyFile)];
+    if (certPem !== undefined && keyPem === undefined) {
       throw new Error(`${this.#files.path(keyFile)} is missing, and nothing can be signed without it: put it back`);
     }
-    if (present.certPem !== undefined && present.keyPem !== undefined) {
+    if (certPem !== undefined && keyPem !== undefined) {
       try {
-        return await Authority.load({ certPem: present.certPem, keyPem: present.keyPem }, this.#clock, this.#random);
+        return await Authority.load({ certPem, keyPem }, this.#clock, this.#random);
       } catch (cause) {
         throw new Error(`${this.#files.path(certFile)} and its key are damaged: restore them`, { cause });
       }
     }
     // A key alone was written just before a crash, or its certificate was lost: what it signed stays good.
-    const authority = await Authority.create(`keelson-${name}-ca`, this.#clock, this.#random, present.keyPem);
-    this.#files.writePair(`${name}-ca`, authority);
+    const authority = await Authority.create(`keelson-${name}-ca`, this.#clock, this.#random, keyPem);
+    this.#files.replaceKeyPair(`${name}-ca`, authority);
     return authority;
   }
 }

@@ -1,11 +1,12 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
+import type { KeyPair } from "../core/key-pair.ts";
 import { silentLog } from "../core/log.ts";
 import { SeededRandom } from "../core/seeded-random.ts";
 import { VirtualClock } from "../core/virtual-clock.ts";
 import { HealthDefinition } from "../gen/grpc/health/v1/health.ts";
 import { kindDescriptors } from "../gen/k8s/descriptors.ts";
 import { type DescribeResponse, RoleDefinition } from "../gen/keelson/role/v1/role.ts";
-import { Authority, type KeyPair } from "../pki/authority.ts";
+import { Authority } from "../pki/authority.ts";
 import { realClock } from "../process/real-clock.ts";
 import { realRandom } from "../process/real-random.ts";
 import { loadRegistry } from "../resource/registry.ts";

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { KeyPair } from "../core/key-pair.ts";
 import type { Log } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
 import type { Startable } from "../core/startable.ts";
@@ -61,7 +62,7 @@ export class ApiConnection implements Startable {
   }
 
   /** Connects anew as who this certificate names; open calls and watches fail as UNAVAILABLE, and are made again by who made them. */
-  renew(client: { readonly certPem: string; readonly keyPem: string }): void {
+  renew(client: KeyPair): void {
     this.#tls = { ...this.#tls, certPem: client.certPem, keyPem: client.keyPem };
     this.channel.reconnect(listTarget(this.#addresses), { ...this.#tls, serverName: SERVER_NAME });
   }

@@ -2,16 +2,11 @@ import "reflect-metadata";
 import { createPublicKey, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { Clock } from "../core/clock.ts";
+import type { KeyPair } from "../core/key-pair.ts";
 import type { Random } from "../core/random.ts";
 
 type CryptoKey = webcrypto.CryptoKey;
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
-
-/** A certificate and its private key, both PEM. */
-export interface KeyPair {
-  readonly certPem: string;
-  readonly keyPem: string;
-}
 
 export interface CertificateRequest {
   /** Subject: the user name of a client, the host of a server. */

@@ -1,15 +1,16 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
+import type { KeyPair } from "../core/key-pair.ts";
 import type { Log } from "../core/log.ts";
 import type { Startable } from "../core/startable.ts";
 import type { CertificateName, IdentityFolder } from "./identity-folder.ts";
+import { isKeyPair } from "./is-key-pair.ts";
 
 export interface CertificateWatchComponents {
   readonly clock: Clock;
   readonly log: Log;
   readonly identity: IdentityFolder;
   /** Called with a pair that belongs together, each time another one lies in the folder. */
-  readonly renewed: (pair: { certPem: string; keyPem: string }) => void;
+  readonly renewed: (pair: KeyPair) => void;
 }
 
 const EVERY_MS = 60_000;
@@ -45,7 +46,7 @@ export class CertificateWatch implements Startable {
       try {
         const pair = identity.keyPair(this.#name);
         // The key is written before its certificate: between the two they do not belong together.
-        if (pair.certPem === known || !isPair(pair)) continue;
+        if (pair.certPem === known || !isKeyPair(pair)) continue;
         renewed(pair);
         known = pair.certPem;
         log.info("a certificate was renewed", { certificate: this.#name });
@@ -54,8 +55,4 @@ export class CertificateWatch implements Startable {
       }
     }
   }
-}
-
-function isPair(pair: { certPem: string; keyPem: string }): boolean {
-  return new X509Certificate(pair.certPem).checkPrivateKey(createPrivateKey(pair.keyPem));
 }

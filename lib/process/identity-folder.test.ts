@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { KeyPair } from "../core/key-pair.ts";
 import { SeededRandom } from "../core/seeded-random.ts";
 import { VirtualClock } from "../core/virtual-clock.ts";
-import { Authority, type KeyPair } from "../pki/authority.ts";
+import { Authority } from "../pki/authority.ts";
 import { IdentityFolder } from "./identity-folder.ts";
 
 let root: string;

@@ -1,4 +1,5 @@
 import { request } from "node:https";
+import type { KeyPair } from "../core/key-pair.ts";
 import { StatusError } from "../core/status-error.ts";
 
 /** An HTTPS server that speaks JSON, and who asks it. */
@@ -9,7 +10,7 @@ export interface JsonServer {
   readonly caPem?: string;
   /** The name that the server's certificate must have, whatever it is reached by. */
   readonly serverName?: string;
-  readonly client?: { readonly certPem: string; readonly keyPem: string };
+  readonly client?: KeyPair;
   readonly token?: string;
 }
 

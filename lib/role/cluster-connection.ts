@@ -2,6 +2,7 @@ import { ApiConnection, type ApiConnectionOptions } from "../client/api-connecti
 import type { Changes } from "../client/changes.ts";
 import type { GrpcApiClient } from "../client/grpc-api-client.ts";
 import type { Clock } from "../core/clock.ts";
+import type { KeyPair } from "../core/key-pair.ts";
 import type { Log } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
 import type { Startable } from "../core/startable.ts";
@@ -54,7 +55,7 @@ export class ClusterConnection implements Startable {
   }
 
   /** Connects to the api-servers anew with this certificate. The bus asks for its users over that line. */
-  renew(client: { readonly certPem: string; readonly keyPem: string }): void {
+  renew(client: KeyPair): void {
     this.#connection.renew(client);
   }
 

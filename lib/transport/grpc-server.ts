@@ -9,6 +9,7 @@ import {
   ServerCredentials,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
+import type { KeyPair } from "../core/key-pair.ts";
 import type { Log } from "../core/log.ts";
 import { RpcError, toServiceError } from "./rpc-error.ts";
 import {
@@ -122,7 +123,7 @@ export class GrpcServer {
   }
 
   /** Connections that are made from now on see this certificate; those that are stay. For servers with TLS that listen. */
-  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewCertificate(pair: KeyPair): void {
     const before = this.#listening?._getSecureContextOptions();
     if (before == null) throw new Error("the server has no certificate");
     const ciphers = this.#listening?._getConstructorOptions()?.ciphers;

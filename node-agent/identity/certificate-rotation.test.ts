@@ -1,12 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
 import { MemoryApi } from "../../lib/client/testkit/memory-api.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { silentLog } from "../../lib/core/log.ts";
 import { SeededRandom } from "../../lib/core/seeded-random.ts";
 import { VirtualClock } from "../../lib/core/virtual-clock.ts";
 import type { CertificateSigningRequest } from "../../lib/gen/k8s/certificates/v1.ts";
 import { certificateSigningRequests } from "../../lib/gen/k8s/resources.ts";
-import { Authority, type KeyPair } from "../../lib/pki/authority.ts";
+import { Authority } from "../../lib/pki/authority.ts";
 import { readSigningRequest } from "../../lib/pki/signing-request.ts";
 import { CertificateRotation } from "./certificate-rotation.ts";
 

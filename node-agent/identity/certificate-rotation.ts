@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import type { Clock } from "../../lib/core/clock.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { certificateSigningRequests } from "../../lib/gen/k8s/resources.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import { type RequestsApi, requestCertificate } from "./request-certificate.ts";
 
 /** `IdentityFolder`, as far as rotation needs it. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/core/clock.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { StatusError } from "../../lib/core/status-error.ts";
 import type { CertificateSigningRequest } from "../../lib/gen/k8s/certificates/v1.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import type { SigningRequestSubject } from "../../lib/pki/signing-request.ts";
 
 /** How requests for certificates are made and looked at. */

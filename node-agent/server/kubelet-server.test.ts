@@ -1,6 +1,7 @@
 import { request } from "node:https";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Authority, type KeyPair } from "../../lib/pki/authority.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
+import { Authority } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { SimulatedNode } from "../testkit/simulated-node.ts";

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { DetailedPeerCertificate, SecureContextOptions, TLSSocket } from "node:tls";
 import type { Clock } from "../../lib/core/clock.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import type { PodSource } from "../pods/pod-source.ts";
@@ -55,11 +56,11 @@ export class KubeletServer implements Startable {
   }
 
   /** Connections that are made from now on see this certificate. */
-  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewCertificate(pair: KeyPair): void {
     this.#server.setSecureContext(this.#secureContext(pair));
   }
 
-  #secureContext({ certPem, keyPem }: { readonly certPem: string; readonly keyPem: string }): SecureContextOptions {
+  #secureContext({ certPem, keyPem }: KeyPair): SecureContextOptions {
     return { cert: certPem, key: keyPem, ca: this.#options.clientCaPem, minVersion: "TLSv1.2" };
   }
 

@@ -1,5 +1,6 @@
 import type { ApiClient } from "../../lib/client/api-client.ts";
 import type { Clock } from "../../lib/core/clock.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
@@ -54,7 +55,7 @@ export interface ApiServerOptions {
   readonly grpc?: { readonly host: string; readonly port: number };
   /** Host and port as clients reach it, for discovery. */
   readonly serverAddress?: string;
-  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  readonly tls: KeyPair;
   /** Signs the certificates of clients. */
   readonly clientCaPem: string;
   readonly serviceAccount: {

@@ -3,10 +3,10 @@ import type { EventRecorder } from "../../lib/controller/event-recorder.ts";
 import type { InformerSet } from "../../lib/controller/informer-set.ts";
 import type { QueueMetrics } from "../../lib/controller/work-queue.ts";
 import type { Clock } from "../../lib/core/clock.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import type { ResourceDefinition } from "../../lib/resource/kind.ts";
 
 /** What is known of resources; `lib/resource/registry.ts` has this shape. */

@@ -1,3 +1,4 @@
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { CertificateWatch, type CertificateWatchComponents } from "../../lib/process/certificate-watch.ts";
@@ -52,7 +53,7 @@ class StoreRole implements Startable {
     this.#options.announce(`store listens on ${this.#server.address}`);
   }
 
-  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewCertificate(pair: KeyPair): void {
     this.#server?.renewCertificate(pair);
   }
 

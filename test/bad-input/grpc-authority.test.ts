@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { configMaps, leases, nodes, pods, serviceAccounts } from "../../lib/gen/k8s/resources.ts";
 import {
   DeleteCollectionRequest,
@@ -13,7 +14,6 @@ import {
   UpdateRequest,
   WatchRequest,
 } from "../../lib/gen/keelson/api/v1/resources.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import { GrpcChannel, type ServiceClient } from "../../lib/transport/grpc-client.ts";
 import type { RpcError } from "../../lib/transport/rpc-error.ts";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { configMaps } from "../../lib/gen/k8s/resources.ts";
 import {
   CreateRequest,
@@ -9,7 +10,6 @@ import {
   UpdateRequest,
   WatchRequest,
 } from "../../lib/gen/keelson/api/v1/resources.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import { GrpcChannel, type ServiceClient } from "../../lib/transport/grpc-client.ts";
 import type { RpcError } from "../../lib/transport/rpc-error.ts";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { type Log, silentLog } from "../../lib/core/log.ts";
-import { Authority, type KeyPair } from "../../lib/pki/authority.ts";
+import { Authority } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { EtcdStore, type EtcdStoreOptions } from "../../lib/store/etcd-store.ts";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { KeyPair } from "../../lib/pki/authority.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { ended, freePorts } from "./etcd.ts";
 import { eventually } from "./eventually.ts";
 import { type CommandResult, runCommand } from "./kubectl.ts";

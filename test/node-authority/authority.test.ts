@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { configMaps, leases, nodes, pods, secrets, serviceAccounts } from "../../lib/gen/k8s/resources.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import { createSigningRequest } from "../../lib/pki/signing-request.ts";
 import { type ApiFixture, startApi } from "../api/api-fixture.ts";
 import { type Ask, type Face, grpcFace, restFace } from "./faces.ts";

@@ -1,3 +1,4 @@
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import {
   DeleteOptions,
   Encoding,
@@ -10,7 +11,6 @@ import {
   WatchRequest,
   WriteOptions,
 } from "../../lib/gen/keelson/api/v1/resources.ts";
-import type { KeyPair } from "../../lib/pki/authority.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { RpcError } from "../../lib/transport/rpc-error.ts";
 import type { ApiFixture } from "../api/api-fixture.ts";

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Authority, type CertificateRequest, type KeyPair } from "../../lib/pki/authority.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
+import { Authority, type CertificateRequest } from "../../lib/pki/authority.ts";
 import { type AuthorityName, IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../../lib/core/clock.ts";
+import type { KeyPair } from "../../../lib/core/key-pair.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Startable } from "../../../lib/core/startable.ts";
 import { HealthDefinition } from "../../../lib/gen/grpc/health/v1/health.ts";
@@ -61,7 +62,7 @@ export class GrpcFace implements Startable {
     this.#server.addService(ServerReflectionDefinition, forCallers(reflection, components));
   }
 
-  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewCertificate(pair: KeyPair): void {
     this.#server.renewCertificate(pair);
   }
 

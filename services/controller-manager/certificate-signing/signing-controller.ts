@@ -1,8 +1,9 @@
 import { Controller } from "../../../lib/controller/controller.ts";
 import { allSynced } from "../../../lib/controller/informer-set.ts";
+import type { KeyPair } from "../../../lib/core/key-pair.ts";
 import type { CertificateSigningRequest } from "../../../lib/gen/k8s/certificates/v1.ts";
 import { certificateSigningRequests } from "../../../lib/gen/k8s/resources.ts";
-import type { Authority, KeyPair } from "../../../lib/pki/authority.ts";
+import type { Authority } from "../../../lib/pki/authority.ts";
 import { readRequest } from "../certificate-requests/read-request.ts";
 import { addCondition, conditionOf } from "../certificate-requests/request-state.ts";
 import { misfit, SIGNERS } from "../certificate-requests/signer-rules.ts";

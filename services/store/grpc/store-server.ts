@@ -1,3 +1,4 @@
+import type { KeyPair } from "../../../lib/core/key-pair.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import type { Startable } from "../../../lib/core/startable.ts";
 import {
@@ -55,7 +56,7 @@ export class StoreServer implements Startable {
   }
 
   /** Connections that are made from now on see this certificate. */
-  renewCertificate(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  renewCertificate(pair: KeyPair): void {
     this.#grpc.renewCertificate(pair);
   }
 
