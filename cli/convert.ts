@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { kindDescriptors } from "../lib/gen/k8s/descriptors.ts";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { Codec } from "../lib/resource/codec/codec.ts";
 import { DecodeError } from "../lib/resource/codec/decode-error.ts";
 import { loadRegistry } from "../lib/resource/registry.ts";
@@ -43,7 +44,7 @@ async function convert(args: readonly string[], io: CommandIo): Promise<number> 
     throw new UsageError(`--to must be one of ${FORMS.join(", ")}`);
   }
   if (outDir !== undefined) {
-    makeFolder(outDir);
+    makeOutDir(outDir);
   }
   const machinery = { codec: new Codec(), registry: loadRegistry(kindDescriptors, { withLaterFields: true }) };
   const task: Task = { from, to, outDir, written: new Set(), machinery };
@@ -67,9 +68,9 @@ async function convert(args: readonly string[], io: CommandIo): Promise<number> 
   return status;
 }
 
-function makeFolder(outDir: string): void {
+function makeOutDir(outDir: string): void {
   try {
-    mkdirSync(outDir, { recursive: true });
+    makeFolder(outDir, 0o777);
   } catch (error) {
     throw new UsageError(`--out-dir: ${reasonOf(error)}`, { cause: error });
   }

@@ -1,15 +1,7 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { UsageError } from "./command.ts";
 
 /** Raised when a newer Keelson changes the folder's layout in a way that this one cannot read. */
@@ -90,7 +82,11 @@ export class DataDir {
   }
 
   make(): void {
-    mkdirSync(this.file("run"), { recursive: true, mode: 0o700 });
+    try {
+      makeFolder(this.file("run"), 0o700);
+    } catch (error) {
+      throw new UsageError(`--data-dir ${this.path} cannot be made: ${(error as Error).message}`, { cause: error });
+    }
   }
 }
 

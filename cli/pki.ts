@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { isIP } from "node:net";
 import path from "node:path";
 import { ClusterPki } from "../cluster/cluster-pki.ts";
 import type { IdentityName } from "../cluster/pki/identity-plan.ts";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { type Command, type CommandIo, parseFlags, refusing, stringFlag, stringsFlag, UsageError } from "./command.ts";
@@ -86,14 +87,7 @@ function ensureFolder(outDir: string): string {
   const existing = nearestExisting(folder);
   if (!statSync(existing).isDirectory()) throw new UsageError(`--out-dir=${outDir}: ${existing} is not a folder`);
   try {
-    // One by one: where nothing can be made, Node's own recursion does not end (/proc).
-    const missing = path
-      .relative(existing, folder)
-      .split(path.sep)
-      .filter((name) => name !== "");
-    for (const [index] of missing.entries()) {
-      mkdirSync(path.join(existing, ...missing.slice(0, index + 1)), { mode: 0o700 });
-    }
+    makeFolder(folder, 0o700);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new UsageError(`--out-dir=${outDir} cannot be made or written: ${(error as Error).message}`, {

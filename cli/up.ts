@@ -1,4 +1,4 @@
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import type { Server } from "node:net";
 import path from "node:path";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
@@ -6,6 +6,7 @@ import { enterCommand, LocalNetwork, RangeTakenError } from "../cluster/local-ne
 import { planNetwork } from "../cluster/network-plan.ts";
 import { SPLIT_NODES_MAX } from "../cluster/split/split-nodes.ts";
 import { runCommand } from "../lib/process/command.ts";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { endLeftovers, openListener, runningPid, startProcess } from "./cluster-process.ts";
@@ -286,7 +287,7 @@ async function finish(flags: UpFlags, io: CommandIo): Promise<void> {
   let kubeconfig = flags.dataDir.kubeconfig;
   if (flags.kubeconfig !== undefined) {
     const target = path.resolve(flags.kubeconfig);
-    if (!existsSync(path.dirname(target))) mkdirSync(path.dirname(target), { recursive: true });
+    makeFolder(path.dirname(target), 0o777);
     copyFileSync(kubeconfig, target);
     kubeconfig = target;
   }

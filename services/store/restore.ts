@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Random } from "../../lib/core/random.ts";
+import { makeFolder } from "../../lib/process/make-folder.ts";
 import { APPLICATION_ID, DATABASE_FILE, DataDirError, FORMAT_VERSION } from "./engine/database.ts";
 import { DIGEST_BYTES } from "./snapshot.ts";
 
@@ -25,7 +26,7 @@ export async function restoreSnapshot(
 ): Promise<{ readonly revision: number }> {
   const { file, dataDir } = options;
   await assertEmpty(dataDir);
-  const made = await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const made = makeFolder(dataDir, 0o700);
   const target = join(dataDir, `${DATABASE_FILE}.restoring`);
   try {
     await copyChecked(file, target);

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { makeFolder } from "../../../lib/process/make-folder.ts";
 import type { IndexEntry } from "./key-index.ts";
 import type { StoredLease, StoreIdentity } from "./protocol.ts";
 
@@ -219,7 +220,7 @@ function open(dataDir: string | undefined, identityIfNew: StoreIdentity): Databa
 
 /** For the owner only; SQLite gives its log the mode of the file. */
 function makeFile(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir, 0o700);
   const path = join(dataDir, DATABASE_FILE);
   // Never opened when it exists: closing it again would drop the lock of a store open in this process.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
