@@ -1,5 +1,6 @@
 import { encodeAccount, encodeOperator } from "@nats-io/jwt";
-import { createAccount, createOperator, fromSeed, type KeyPair } from "@nats-io/nkeys";
+import { createAccount, createOperator, type KeyPair } from "@nats-io/nkeys";
+import { fastKey } from "./fast-key.ts";
 
 /** The secrets of one cluster's bus: NKEY seeds. The operator vouches for accounts; the account signs users. */
 export interface BusSeeds {
@@ -62,5 +63,5 @@ function seedOf(pair: KeyPair): string {
 }
 
 function pairOf(seed: string): KeyPair {
-  return fromSeed(new TextEncoder().encode(seed.trim()));
+  return fastKey(seed.trim());
 }

@@ -1,11 +1,9 @@
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/** Makes the text begin with `U`. */
-const USER_PREFIX = 20 << 3;
 const CRC_POLYNOMIAL = 0x1021;
 
-/** The NKEY of a user's Ed25519 public key: prefix, key, CRC-16 (XMODEM) with its low byte first, all in base32. */
-export function publicUserKey(raw: Uint8Array): string {
-  const bytes = Buffer.from([USER_PREFIX, ...raw, 0, 0]);
+/** The NKEY of a raw public key: its prefix, the key, CRC-16 (XMODEM) with its low byte first, all in base32. */
+export function nkeyText(prefix: number, raw: Uint8Array): string {
+  const bytes = Buffer.from([prefix, ...raw, 0, 0]);
   bytes.writeUInt16LE(crc16(bytes.subarray(0, -2)), bytes.length - 2);
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
   return (bits.match(/.{5}/g) ?? []).map((five) => BASE32[Number.parseInt(five, 2)]).join("");
