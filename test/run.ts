@@ -1,9 +1,10 @@
 /**
  * `npm test`: every check and every suite, then one closing line with the sum. Exits 1 when anything failed.
- * Arguments name suites (folders of test/) to run only these: `npm test -- store api`.
+ * Arguments name suites (folders of test/) to run only these: `npm test -- store api`. One suite shows what it does as it
+ * goes; of several, two run beside each other and each is shown when it has ended.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -15,6 +16,8 @@ interface Tally {
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const NOT_SUITES = ["tidy", "kit"];
+/** Suites that run beside each other: more than half of their time is waiting, for leases to end and processes to start. */
+const LANES = 2;
 const CHECKS: readonly (readonly string[])[] = [
   ["tsc", "--noEmit"],
   ["biome", "check", "--error-on-warnings", "."],
@@ -30,25 +33,40 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function run(command: readonly string[]): number {
+/** Resolves to the exit status. `output` is a file's number, or the terminal. */
+function run(command: readonly string[], output: number | "inherit" = "inherit"): Promise<number> {
   const [name, ...args] = command;
-  const done = spawnSync(path.join(ROOT, "node_modules", ".bin", name!), args, {
-    cwd: ROOT,
-    stdio: ["ignore", "inherit", "inherit"],
+  const options = { cwd: ROOT, stdio: ["ignore" as const, output, output] };
+  const child = spawn(path.join(ROOT, "node_modules", ".bin", name!), args, options);
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(1));
+    child.once("exit", (code) => resolve(code ?? 1));
   });
-  return done.status ?? 1;
 }
 
-function check(command: readonly string[]): void {
+async function runInto(log: string, command: readonly string[]): Promise<number> {
+  const file = openSync(log, "w");
+  try {
+    return await run(command, file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function check(command: readonly string[]): Promise<void> {
   say(`\n== ${command.join(" ")}`);
-  if (run(command) === 0) total.passed++;
+  if ((await run(command)) === 0) total.passed++;
   else total.failed++;
 }
 
-function suite(name: string, args: readonly string[]): void {
-  say(`\n== suite ${name}`);
+async function suite(name: string, args: readonly string[], isAlone = true): Promise<void> {
+  if (isAlone) say(`\n== suite ${name}`);
+  else say(`-- suite ${name} begins`);
+  const log = path.join(work, `${name.replaceAll("/", "-")}.log`);
   const report = path.join(work, `${name.replaceAll("/", "-")}.json`);
-  const status = run(["vitest", "run", ...args, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`]);
+  const vitest = ["vitest", "run", ...args, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
+  const status = await (isAlone ? run(vitest) : runInto(log, vitest));
+  if (!isAlone) say(`\n== suite ${name}\n${readFileSync(log, "utf8")}`);
   const counted = existsSync(report) ? tallyOf(report) : { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
   // A run that breaks outside a test (a file that does not load, an unhandled error) must not pass unseen.
   if (status !== 0 && counted.failed === 0) counted.failed = 1;
@@ -100,12 +118,22 @@ function suiteNames(): string[] {
     .sort();
 }
 
+async function suites(names: readonly string[]): Promise<void> {
+  const left = [...names];
+  const lane = async () => {
+    for (let name = left.shift(); name !== undefined; name = left.shift()) {
+      await suite(name, ["--project", "suites", `test/${name}/`], names.length === 1);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
 try {
   if (process.argv.length === 2) {
-    for (const command of CHECKS) check(command);
-    suite("unit", ["--project", "unit", "--project", "tidy"]);
+    for (const command of CHECKS) await check(command);
+    await suite("unit", ["--project", "unit", "--project", "tidy"]);
   }
-  for (const name of suiteNames()) suite(name, ["--project", "suites", `test/${name}/`]);
+  await suites(suiteNames());
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
