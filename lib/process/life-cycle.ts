@@ -26,11 +26,13 @@ export async function runUntilSignal(component: Startable, log: Log): Promise<nu
   const signal = await Promise.race([asked, failed]);
   log.info("stopping", { signal });
   const limit = setTimeout(() => {
-    log.error("the stop takes too long; the process ends", { limitMs: STOP_LIMIT_MS });
+    const heldBy = process.getActiveResourcesInfo();
+    log.error("the stop takes too long; the process ends", { limitMs: STOP_LIMIT_MS, heldBy });
     process.exit(1);
   }, STOP_LIMIT_MS);
   await component.stop();
-  clearTimeout(limit);
+  // It holds for what a component forgot to close, too: that would keep the process alive for ever.
+  limit.unref();
   log.info("stopped");
   return 0;
 }
