@@ -53,17 +53,6 @@ export class BusUsers {
   }
 }
 
-/** Whether the text is the public key of a user. */
-export function isUserKey(text: string): boolean {
-  if (!/^U[A-Z2-7]{55}$/.test(text)) return false;
-  try {
-    fromPublic(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** To the server an empty list of what is allowed means everything. */
 function permissionOf(patterns: readonly string[]): { allow?: string[]; deny?: string[] } {
   return patterns.length === 0 ? { deny: [">"] } : { allow: [...patterns] };

@@ -1,10 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { encode } from "@nats-io/nkeys";
 import { rawPublicKey } from "./fast-key.ts";
-import { nkeyText } from "./nkey-text.ts";
-
-/** Makes the text begin with `U`. */
-const USER_PREFIX = 20 << 3;
+import { nkeyText, USER_PREFIX } from "./nkey-text.ts";
 
 /** A user's key, which lives as long as the process and is written down nowhere. */
 export class UserKey {

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { JWTPayload } from "jose";
 import type { Clock } from "../../../lib/core/clock.ts";
 import type { Random } from "../../../lib/core/random.ts";
 import type { CachedReads } from "../admission/cached-reads.ts";
@@ -75,6 +75,7 @@ export class ServiceAccountTokens {
       nbf: nowSeconds,
       sub: `${PREFIX}${subject.namespace}:${subject.name}`,
     };
+    const { SignJWT } = await import("jose");
     return await new SignJWT(claims)
       .setProtectedHeader({ alg: this.#algorithm, kid: this.#keyId })
       .sign(this.#privateKey);
@@ -100,6 +101,7 @@ export class ServiceAccountTokens {
     token: string,
     audiences: readonly string[],
   ): Promise<{ identity: Identity; audiences: readonly string[] } | undefined> {
+    const { jwtVerify } = await import("jose");
     let claims: JWTPayload;
     try {
       const { payload } = await jwtVerify(token, this.#publicKey, {

@@ -1,6 +1,7 @@
 import { badRequest, forbidden } from "../../../lib/core/status-error.ts";
 import type { BusMembership } from "../../../lib/events/bus-changes.ts";
-import { type BusUsers, isUserKey } from "../../../lib/events/nats/bus-users.ts";
+import type { BusUsers } from "../../../lib/events/nats/bus-users.ts";
+import { isUserKey } from "../../../lib/events/nats/nkey-text.ts";
 import { Subjects } from "../../../lib/events/subjects.ts";
 import type { EventsDefinition, JoinResponse } from "../../../lib/gen/keelson/events/v1/events_service.ts";
 import type { ServiceHandlers } from "../../../lib/transport/grpc-server.ts";
