@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import path from "node:path";
 import { StatusError } from "../lib/core/status-error.ts";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import type { NodeJoinOptions } from "../node-agent/identity/node-join.ts";
@@ -13,6 +15,7 @@ import {
   stringFlag,
   UsageError,
 } from "./command.ts";
+import { nearestExisting } from "./data-dir.ts";
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
@@ -89,8 +92,23 @@ function joinOptions(values: FlagValues): NodeJoinOptions {
     token: tokenOf(needed("token")),
     trust: trustOf(values),
     nodeName,
-    outDir: needed("out-dir"),
+    outDir: outDirOf(needed("out-dir")),
   };
+}
+
+/** Checked before anything is asked of the cluster: a certificate that nobody can keep is lost. */
+function outDirOf(text: string): string {
+  const existing = nearestExisting(path.resolve(text));
+  if (!statSync(existing).isDirectory()) throw new UsageError(`--out-dir=${text}: ${existing} is not a folder`);
+  try {
+    const made = makeFolder(path.resolve(text), 0o700);
+    accessSync(text, constants.W_OK);
+    // It comes with what is to be in it.
+    if (made !== undefined) rmSync(made, { recursive: true });
+  } catch (cause) {
+    throw new UsageError(`--out-dir=${text} cannot be made or written: ${(cause as Error).message}`, { cause });
+  }
+  return text;
 }
 
 function serverOf(text: string): string {

@@ -82,6 +82,23 @@ export function checkAddress(text: string, flag: string): { host: string; port: 
   return { host, port };
 }
 
+/** What the kernel takes as a socket's path, without its end. */
+const SOCKET_PATH_MAX_BYTES = 107;
+
+/** `unix:PATH` in a folder that is there. */
+export function checkUnixSocket(text: string, flag: string): string {
+  const socket = text.slice("unix:".length);
+  const why = (() => {
+    if (socket === "") return "needs a path after unix:";
+    if (Buffer.byteLength(path.resolve(socket)) > SOCKET_PATH_MAX_BYTES)
+      return `has a path of more than ${SOCKET_PATH_MAX_BYTES} bytes`;
+    const folder = path.dirname(path.resolve(socket));
+    return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? "" : `is in no folder: make ${folder}`;
+  })();
+  if (why !== "") throw new UsageError(`--${flag} ${why}`);
+  return text;
+}
+
 /** Whether only this machine can reach it. */
 export function isLocalAddress(address: string): boolean {
   return address.startsWith("unix:") || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address);
@@ -153,7 +170,7 @@ interface ServerTls {
 }
 
 function roleServerOf(listen: string, tls: () => ServerTls): NonNullable<RoleProcessOptions["roleServer"]> {
-  if (listen.startsWith("unix:")) return { listen };
+  if (listen.startsWith("unix:")) return { listen: checkUnixSocket(listen, "role-listen") };
   checkAddress(listen, "role-listen");
   return { listen, tls: tls() };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { IdentityFolder } from "../lib/process/identity-folder.ts";
+import { isKeyPair } from "../lib/process/is-key-pair.ts";
 import {
   type Command,
   choiceFlag,
@@ -12,6 +13,7 @@ import {
 } from "./command.ts";
 import {
   checkAddress,
+  checkUnixSocket,
   identityFlag,
   isLocalAddress,
   neededFlag,
@@ -33,7 +35,7 @@ export const runStoreCommand: Command = {
   --identity=DIR          server.crt, server.key, and store-ca.crt, which clients' certificates must come from
   --insecure              plain text, on a loopback address or a unix socket only
   --cert, --key           the server's certificate and key, PEM
-  --client-ca=FILE        authority that clients' certificates must come from
+  --client-ca=FILE        authority that clients' certificates must come from; only on a loopback address without
   --quota-bytes=N         size from which puts are refused (default 8 GiB)
   --auto-compaction-mode=periodic|revision, --auto-compaction-retention=N
                           keeps the history of N seconds, or N revisions; default: compacts only when told to
@@ -81,7 +83,8 @@ ${ROLE_USAGE}`,
 };
 
 function checkListen(listen: string): void {
-  if (!listen.startsWith("unix:")) checkAddress(listen, "listen");
+  if (listen.startsWith("unix:")) checkUnixSocket(listen, "listen");
+  else checkAddress(listen, "listen");
 }
 
 function tlsOf(values: FlagValues, listen: string, identity: IdentityFolder | undefined) {
@@ -103,9 +106,13 @@ function tlsOf(values: FlagValues, listen: string, identity: IdentityFolder | un
   if (cert === undefined || key === undefined) {
     throw new UsageError("--identity is needed, or --cert and --key, or --insecure");
   }
+  if (clientCa === undefined && !isLocalAddress(listen)) {
+    throw new UsageError("--client-ca is needed: without it whoever reaches the store reads and writes everything");
+  }
+  const pair = { certPem: pemFile(cert, "cert"), keyPem: pemFile(key, "key") };
+  if (!isKeyPair(pair)) throw new UsageError(`--cert ${cert} and --key ${key} are no PEM certificate and its key`);
   return {
-    certPem: pemFile(cert, "cert"),
-    keyPem: pemFile(key, "key"),
+    ...pair,
     ...(clientCa === undefined ? {} : { clientCaPem: pemFile(clientCa, "client-ca") }),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { ApiClient } from "../lib/client/api-client.ts";
 import type { Changes } from "../lib/client/changes.ts";
@@ -8,6 +8,7 @@ import type { Log } from "../lib/core/log.ts";
 import type { Random } from "../lib/core/random.ts";
 import type { Startable } from "../lib/core/startable.ts";
 import { runCommand } from "../lib/process/command.ts";
+import { makeFolder } from "../lib/process/make-folder.ts";
 import { NodeAgent } from "./agent.ts";
 import { ContainerNode } from "./container-node.ts";
 import { type Machine, readMachine, simulatedMachine } from "./node/machine.ts";
@@ -23,6 +24,8 @@ export interface NodeRoleComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Containers of this node that were started before; absent: it starts them itself, where pods are real. */
+  readonly containers?: ContainerNode;
 }
 
 export interface NodeRoleOptions {
@@ -43,7 +46,7 @@ interface Runs {
 
 const VERSION = "v1.36.0+keelson";
 
-/** One node that has the process to itself: its runtime, and containerd with its plugins where pods are real. */
+/** One node: its agent, its runtime, and containerd with its plugins where pods are real. */
 export class NodeRole implements Startable {
   readonly #components: NodeRoleComponents;
   readonly #options: NodeRoleOptions;
@@ -58,7 +61,7 @@ export class NodeRole implements Startable {
   /** Resolves when the node is registered. */
   async start(): Promise<void> {
     const { nodeName, nodeIp, podCidr, dataDir, kubeletPort, serving } = this.#options;
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     const isSimulated = this.#options.runtime === "simulated";
     const runs = isSimulated ? this.#simulated() : await this.#containers();
     this.#runs = runs;
@@ -107,8 +110,9 @@ export class NodeRole implements Startable {
 
   async #containers(): Promise<Runs> {
     const { dataDir, podCidr } = this.#options;
-    const node = new ContainerNode({ ...this.#components, run: runCommand }, { dataDir });
-    await node.start(podCidr);
+    const node =
+      this.#components.containers ?? new ContainerNode({ ...this.#components, run: runCommand }, { dataDir });
+    if (this.#components.containers === undefined) await node.start(podCidr);
     const runtime = new CriRuntime({ ...this.#components, network: node.podNetwork }, { socketPath: node.socketPath });
     return { runtime, machine: await readMachine(dataDir) };
   }

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { KeyPair } from "../core/key-pair.ts";
 import { isKeyPair } from "./is-key-pair.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** `server`, `client` and so on: the certificate is `NAME.crt`, its key `NAME.key`, both PEM. */
 export type CertificateName = "server" | "client" | "store-client" | "kubelet-client" | "front-proxy-client";
@@ -84,7 +85,7 @@ export class IdentityFolder {
   }
 
   #draft(file: string, text: string): void {
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.folder, 0o700);
     const mode = PUBLIC_FILE.test(file) ? 0o644 : 0o600;
     rmSync(this.path(`${file}.new`), { force: true });
     writeFileSync(this.path(`${file}.new`), text, { mode, flush: true });

@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import type { SecureServerOptions } from "node:http2";
 import type { SecureContextOptions } from "node:tls";
 import {
@@ -112,12 +113,20 @@ export class GrpcServer {
 
   /** Listens on `127.0.0.1:0`-like addresses or `unix:PATH`; resolves to the port (0 for a unix socket). */
   async listen(address: string): Promise<number> {
-    if (address.startsWith("unix:")) await clearUnixSocket(address.slice("unix:".length));
-    return new Promise((resolve, reject) => {
+    const socket = address.startsWith("unix:") ? address.slice("unix:".length) : undefined;
+    if (socket !== undefined) await clearUnixSocket(socket);
+    const port = await this.#bindTo(address);
+    // Whatever the umask: there is nobody to ask for a certificate.
+    if (socket !== undefined) chmodSync(socket, 0o600);
+    return port;
+  }
+
+  async #bindTo(address: string): Promise<number> {
+    return await new Promise((resolve, reject) => {
       this.#listening = this.#credentials();
       this.#server.bindAsync(address, this.#listening, (error, port) => {
         if (error === null) resolve(port);
-        else reject(error);
+        else reject(new Error(`cannot listen on ${address}: ${listenProblem(error)}`, { cause: error }));
       });
     });
   }
@@ -236,6 +245,11 @@ export class GrpcServer {
     if (!(error instanceof RpcError))
       this.#log.error("a gRPC handler failed", { error: String(error instanceof Error ? error.stack : error) });
   }
+}
+
+/** grpc-js wraps what the machine says into what it tried. */
+function listenProblem(error: Error): string {
+  return /errors: \[(.+)\]$/.exec(error.message)?.[1] ?? error.message;
 }
 
 /** grpc-js would call a request that cannot be read our own failure (INTERNAL); it comes to the handler's place as this. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -26,6 +26,7 @@ test("a role tells who it is and whether it is ready, on a unix socket", async (
   await server.start();
   const channel = new GrpcChannel({ target: `unix://${socket}` });
   try {
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
     expect(await channel.client(RoleDefinition).describe({})).toEqual(SCHEDULER);
     const health = channel.client(HealthDefinition);
     const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
