@@ -50,7 +50,7 @@ const ROLES: Readonly<Record<Exclude<IdentityName, `node-${string}`>, () => Iden
     certificates: {
       server: serving("server", "kube-apiserver", [...API_SERVER_NAMES, hostname()]),
       "store-client": client("store", "keelson-api-server"),
-      "kubelet-client": client("client", "kube-apiserver-kubelet-client", MASTERS),
+      "kubelet-client": client("client", "kube-apiserver-kubelet-client"),
       "front-proxy-client": client("front-proxy", "front-proxy-client"),
     },
     trusts: ["server", "client", "store", "kubelet", "front-proxy"],

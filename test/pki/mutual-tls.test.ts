@@ -162,6 +162,17 @@ describe.each(HOPS)("$server", (hop) => {
   });
 });
 
+test("a certificate of the right authority is not enough where its name has no right", async () => {
+  const [api, rest, kubelet] = [HOPS[1]!, HOPS[2]!, HOPS[3]!];
+  // What the api-server shows to kubelets gives nobody who gets hold of it the API.
+  const toKubelets = identities.of("api-server").keyPair("kubelet-client");
+  expect([await api.asks(toKubelets), await rest.asks(toKubelets)]).toEqual(["403", "403"]);
+  for (const name of ["scheduler", "controller-manager", "node-node-1"]) {
+    expect([name, await kubelet.asks(identities.of(name).keyPair("client"))]).toEqual([name, "403"]);
+  }
+  expect(await HOPS[0]!.asks(identities.of("node-node-1").keyPair("client"))).toBe("UNAVAILABLE");
+});
+
 test("a client turns away a server that another authority vouches for", async () => {
   const store = { port: ports[0]!, authority: "server" as const, shown: HOPS[0]!.good() };
   expect(await overGrpc(store, readsKey)).toBe("UNAVAILABLE");
