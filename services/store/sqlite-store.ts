@@ -84,11 +84,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** Differs between stores, and between a store and what was restored from its snapshot. */
-  get epoch(): string {
-    return this.identity.epoch;
-  }
-
+  /** Its epoch differs between stores, and between a store and what was restored from its snapshot. */
   get identity(): StoreIdentity {
     return this.#link.opening.identity;
   }

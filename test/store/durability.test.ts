@@ -95,14 +95,14 @@ test("invariant 7: the hash at a revision is that of the model, over compaction,
   await writeFile(file, snapshot.chunks());
   expect(statSync(file).size).toBe(snapshot.sizeBytes);
   await snapshot.dispose();
-  const epoch = store.epoch;
+  const { epoch } = store.identity;
   await store.close();
   const restoredDir = path.join(dir, "restored");
   const { revision } = await restoreSnapshot({ file, dataDir: restoredDir }, new SeededRandom(7));
   const restored = await openTestStore({ dataDir: restoredDir });
   expect((await stateHash(restored, 0)).hash).toBe(now.hash);
   expect(restored.revision).toBe(revision);
-  expect(restored.epoch).not.toBe(epoch);
+  expect(restored.identity.epoch).not.toBe(epoch);
   expect((await put(restored, "k1", "next")).revision).toBe(revision + 1);
   const watch = restored.watch({ ...EVERYTHING, startRevision: now.revision + 1 })[Symbol.asyncIterator]();
   await watch.next();
@@ -204,11 +204,11 @@ test("invariant 3: the revision survives a restart, also when compaction has lef
   await put(store, "a", "1");
   const { revision } = await remove(store, "a");
   await store.compact(revision, true);
-  const { epoch } = store;
+  const { epoch } = store.identity;
   await store.close();
   store = await openTestStore({ dataDir });
   expect(store.revision).toBe(revision);
-  expect(store.epoch).toBe(epoch);
+  expect(store.identity.epoch).toBe(epoch);
   await expect(store.range({ key: bytes("a"), revision: revision - 1 })).rejects.toMatchObject({
     code: "OUT_OF_RANGE",
   });

@@ -4,10 +4,12 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../lib/core/log.ts";
+import { ServerReflectionDefinition } from "../../lib/gen/grpc/reflection/v1/reflection.ts";
 import { Authority } from "../../lib/pki/authority.ts";
 import { realClock } from "../../lib/process/real-clock.ts";
 import { realRandom } from "../../lib/process/real-random.ts";
 import { EtcdStore, type EtcdStoreOptions } from "../../lib/store/etcd-store.ts";
+import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import { eventually } from "../kit/eventually.ts";
 import { keelson } from "../kit/keelson.ts";
 import { type ServedStore, serveStore } from "./served-store.ts";
@@ -48,6 +50,25 @@ describe("keelson run store", () => {
     const second = await keelson(["run", "store", `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", "--insecure"]);
     expect(second.code).not.toBe(0);
     expect(second.stderr).toContain(`${dataDir} is in use by another process`);
+  });
+
+  test("it tells by reflection what it serves", async () => {
+    const { address } = await serve([`--data-dir=${dataDir}`, "--insecure"]);
+    const channel = new GrpcChannel({ target: address });
+    try {
+      const calls = channel.client(ServerReflectionDefinition).serverReflectionInfo();
+      await calls.write({ host: "", messageRequest: { $case: "listServices", value: "" } });
+      const { value } = await calls[Symbol.asyncIterator]().next();
+      const answer = value?.messageResponse;
+      const services =
+        answer?.$case === "listServicesResponse"
+          ? answer.value.service.map((service: { name: string }) => service.name)
+          : [];
+      expect(services).toEqual(expect.arrayContaining(["etcdserverpb.KV", "grpc.health.v1.Health"]));
+      calls.cancel();
+    } finally {
+      channel.close();
+    }
   });
 
   test("a data directory of a newer version is refused", async () => {

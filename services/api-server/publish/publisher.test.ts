@@ -67,7 +67,14 @@ async function startPublisher(holder: string): Promise<{ readonly publisher: Pub
     },
   });
   const publisher = new Publisher(
-    { store: own, bus: ownBus, clock, log: silentLog, kinds: kinds.stored(), epoch: async () => epoch ?? store.epoch },
+    {
+      store: own,
+      bus: ownBus,
+      clock,
+      log: silentLog,
+      kinds: kinds.stored(),
+      epoch: async () => epoch ?? store.identity.epoch,
+    },
     { cluster: CLUSTER, holder },
   );
   await publisher.start();
@@ -141,7 +148,7 @@ async function follow(stream: StreamIdentity): Promise<Following> {
     }
   };
   const decode = (change: Change) => Buffer.from(change.object).toString();
-  const { epoch } = store;
+  const { epoch } = store.identity;
   const follower = new StreamFollower(
     { bus, source: { follow: podsFrom }, sink: { apply }, decode, clock, log: silentLog },
     { cluster: CLUSTER, epoch, stream, silenceMs: 60_000 },
@@ -174,7 +181,7 @@ test("changes go out in revision order, whole transactions with their parts, and
 });
 
 test("a node hears of its own pods, their end included, and of no others", async () => {
-  const heard = await heardBy(new Subjects(CLUSTER, store.epoch).node("n1"));
+  const heard = await heardBy(new Subjects(CLUSTER, store.identity.epoch).node("n1"));
   const { publisher } = await startPublisher("a");
   await leads(publisher);
   await write(putOp("mine", "x"));
@@ -259,7 +266,10 @@ test("forged heads do not keep a successor from publishing", async () => {
   await clock.advance(10);
   a.kill();
   const heads = { afterRevision: 5, throughRevision: 1_000_000, streams: new Map() };
-  bus.publish(new Subjects(CLUSTER, store.epoch).heads(), encodeEvent({ type: "heads", epoch: store.epoch, heads }));
+  bus.publish(
+    new Subjects(CLUSTER, store.identity.epoch).heads(),
+    encodeEvent({ type: "heads", epoch: store.identity.epoch, heads }),
+  );
   await clock.advance(5_000);
   await leads(b.publisher);
   await clock.advance(100);
