@@ -1,6 +1,6 @@
 import { existsSync, openSync, readdirSync, readSync, watch } from "node:fs";
+import { nodeNamesOf } from "../cluster/cluster-nodes.ts";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
-import { nodeNamesOf } from "../cluster/split/split-nodes.ts";
 import { type Command, type CommandIo, integerFlag, parseFlags, stringFlag, UsageError } from "./command.ts";
 import { DataDir } from "./data-dir.ts";
 

@@ -1,10 +1,10 @@
 import { accessSync, constants, copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import type { Server } from "node:net";
 import path from "node:path";
+import { SPLIT_NODES_MAX } from "../cluster/cluster-nodes.ts";
 import type { ClusterRecord } from "../cluster/cluster-record.ts";
 import { enterCommand, LocalNetwork, RangeTakenError } from "../cluster/local-network.ts";
 import { planNetwork } from "../cluster/network-plan.ts";
-import { SPLIT_NODES_MAX } from "../cluster/split/split-nodes.ts";
 import { runCommand } from "../lib/process/command.ts";
 import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";

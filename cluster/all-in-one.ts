@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import type { Clock } from "../lib/core/clock.ts";
@@ -16,6 +16,7 @@ import { Scheduler } from "../services/scheduler/scheduler.ts";
 import { openStore } from "../services/store/open-store.ts";
 import type { SqliteStore } from "../services/store/sqlite-store.ts";
 import { clusterAddresses } from "./cluster-addresses.ts";
+import { nodeAddressOf } from "./cluster-nodes.ts";
 import { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 import { LocalNodes } from "./local-nodes.ts";
@@ -101,7 +102,7 @@ export class AllInOne implements Startable {
 
   async #startControlPlane(): Promise<void> {
     const { clock, random, log, progress, onFatal } = this.#components;
-    const { dataDir, listenFd } = this.#options;
+    const { dataDir, record, listenFd } = this.#options;
     this.#store = await openStore({
       dataDir: path.join(dataDir, "store"),
       clock,
@@ -116,7 +117,7 @@ export class AllInOne implements Startable {
       { store: this.#store, registry: this.#registry, clock, random, log: log.child({ role: "api-server" }) },
       {
         listen: { fd: listenFd },
-        grpc: { host: this.#nodeHost(), port: this.#options.record.grpcPort },
+        grpc: { host: nodeAddressOf(record), port: record.grpcPort },
         ...identities,
       },
     );
@@ -164,11 +165,10 @@ export class AllInOne implements Startable {
 
   async #startNodes(node: ContainerNode | undefined): Promise<void> {
     const { dataDir, record } = this.#options;
-    mkdirSync(path.join(dataDir, "nodes"), { recursive: true, mode: 0o700 });
     const clientFor = (name: string) => this.#clientFor(`system:node:${name}`, NODES);
     this.#nodes = new LocalNodes(
-      { ...this.#components, pki: this.#pki, clientFor },
-      { folder: path.join(dataDir, "nodes"), record, containers: node },
+      { ...this.#components, pki: this.#pki, clientFor, ...(node && { containers: node }) },
+      { dataDir, record },
     );
     await this.#nodes.start();
     this.#components.progress(record.nodes === 1 ? "node agent" : `${record.nodes} node agents`);
@@ -199,11 +199,6 @@ export class AllInOne implements Startable {
         return;
       await clock.sleep(READY_POLL_MS);
     }
-  }
-
-  /** What only this machine and the cluster's pods reach: the node's own address, or loopback where it has none. */
-  #nodeHost(): string {
-    return this.#options.record.network?.nodeAddress ?? "127.0.0.1";
   }
 
   async #describe(): Promise<ClusterStatus> {

@@ -1,6 +1,6 @@
 import type { ContainerNodeOptions } from "../node-agent/container-node.ts";
+import { nodeFolder, nodeNamesOf } from "./cluster-nodes.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
-import { nodeFolder, nodeNamesOf } from "./split/split-nodes.ts";
 
 /** Where the containers of a cluster's node are: with everything else in one process, or with a node agent of their own. */
 export function containerNodeOptions(dataDir: string, record: ClusterRecord): ContainerNodeOptions {

@@ -6,6 +6,7 @@ import type { Random } from "../../lib/core/random.ts";
 import type { Startable } from "../../lib/core/startable.ts";
 import { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { clusterAddresses } from "../cluster-addresses.ts";
+import { nodeAddressOf } from "../cluster-nodes.ts";
 import { ClusterPki } from "../cluster-pki.ts";
 import type { ClusterRecord } from "../cluster-record.ts";
 import { type ClusterStatus, type RoleStatus, StatusServer } from "../status-server.ts";
@@ -13,7 +14,6 @@ import { balancerConfig } from "./balancer-config.ts";
 import { PortBook } from "./port-book.ts";
 import { ReadinessCheck } from "./readiness-check.ts";
 import { splitIdentities } from "./split-identities.ts";
-import { nodeAddressOf } from "./split-nodes.ts";
 import {
   BALANCER_CONFIG,
   balancerOptions,

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
+import { LOOPBACK, nodeAddressOf, nodeNamesOf } from "../cluster-nodes.ts";
 import type { ClusterPki } from "../cluster-pki.ts";
 import type { ClusterRecord, ExternalStore } from "../cluster-record.ts";
 import { addressAt } from "../network-plan.ts";
 import type { IdentityName } from "../pki/identity-plan.ts";
-import { LOOPBACK, nodeAddressOf, nodeNamesOf } from "./split-nodes.ts";
 
 /** The folder that each process of the cluster is given as its identity. */
 export type IdentityFolders = (name: IdentityName) => string;

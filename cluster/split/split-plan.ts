@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { LOOPBACK, nodeAddressOf, nodeFolder, nodeNamesOf, podCidrOf } from "../cluster-nodes.ts";
 import type { ClusterRecord } from "../cluster-record.ts";
 import { balancerProbe, describeProbe, etcdProbe, natsProbe, type Probe } from "./role-probe.ts";
 import type { IdentityFolders } from "./split-identities.ts";
-import { LOOPBACK, nodeAddressOf, nodeFolder, nodeNamesOf, podCidrOf } from "./split-nodes.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
 
 /** How many of each role that can have several. */

@@ -1,9 +1,9 @@
 import path from "node:path";
-import type { ClusterRecord } from "../cluster-record.ts";
-import { addressAt } from "../network-plan.ts";
+import type { ClusterRecord } from "./cluster-record.ts";
+import { addressAt } from "./network-plan.ts";
 
 export const LOOPBACK = "127.0.0.1";
-/** Each simulated node is a process. */
+/** In the split layout, where each simulated node is a process. */
 export const SPLIT_NODES_MAX = 16;
 /** Simulated nodes take a /24 each from here. */
 const SIMULATED_POD_CIDR = "10.0.0.0/8";
@@ -22,6 +22,7 @@ export function podCidrOf(record: ClusterRecord, index: number): string {
   return record.network?.nodePodCidr ?? `${addressAt(SIMULATED_POD_CIDR, (index + 1) * ADDRESSES_PER_NODE)}/24`;
 }
 
+/** What the node keeps. */
 export function nodeFolder(dataDir: string, name: string): string {
   return path.join(dataDir, "nodes", name);
 }
