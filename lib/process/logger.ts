@@ -8,7 +8,13 @@ const REDACTED_PATHS = ["token", "*.token", "data", "*.data", "stringData", "*.s
 
 /** JSON lines on `destination` (standard error by default). */
 export function makeLogger(level: LogLevel, destination?: DestinationStream): Log {
-  const options = { level, base: null, redact: REDACTED_PATHS, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    level,
+    base: null,
+    redact: REDACTED_PATHS,
+    serializers: { error: errorText },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
   return wrap(pino(options, destination ?? pino.destination({ fd: 2, sync: true })));
 }
 
@@ -20,4 +26,11 @@ function wrap(logger: Logger): Log {
     error: (message, keys) => logger.error(keys ?? {}, message),
     child: (keys) => wrap(logger.child(keys)),
   };
+}
+
+/** An Error as JSON has neither its message nor what caused it. */
+function errorText(value: unknown): unknown {
+  if (!(value instanceof Error)) return value;
+  const own = `${value.name}: ${value.message}`;
+  return value.cause instanceof Error ? `${own}; caused by ${errorText(value.cause)}` : own;
 }
