@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { createServer, request } from "../lib/process/node-http.ts";
 import type { LayoutName } from "./cluster-record.ts";
@@ -45,8 +45,9 @@ export class StatusServer {
         () => response.writeHead(500).end(),
       );
     });
-    // The folder is 0700, so the socket is never open to others, not even before a chmod.
+    // The folder is 0700, so the socket is never open to others, not even before the chmod.
     await new Promise<void>((resolve, reject) => server.once("error", reject).listen(STATUS_SOCKET, resolve));
+    chmodSync(STATUS_SOCKET, 0o600);
     this.#server = server;
   }
 
