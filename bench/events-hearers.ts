@@ -29,6 +29,8 @@ export interface HearersOrder {
 export interface HearersReport {
   /** Changes that reached a subscriber since the last report. */
   readonly delivered: number;
+  /** CPU time that the process of the subscribers has used until now. */
+  readonly cpuUs: number;
 }
 
 /** Has nothing to tell: the publisher begins at the first revision, and nothing is lost here. */
@@ -55,7 +57,8 @@ class Wave {
   }
 
   report(): void {
-    const message: HearersReport = { delivered: this.#delivered };
+    const { user, system } = process.cpuUsage();
+    const message: HearersReport = { delivered: this.#delivered, cpuUs: user + system };
     this.#delivered = 0;
     process.send?.(message);
   }

@@ -87,26 +87,31 @@ async function measureFanOut(
 ): Promise<void> {
   const { server, subscribers, quick } = setting;
   const durationMs = quick ? 1_000 : 3_000;
-  const rates = { plain: [] as number[], proven: [] as number[], decoded: [] as number[] };
+  const runs: Record<HearersOrder["mode"], Delivery[]> = { plain: [], proven: [], decoded: [] };
   for (let round = 0; round < (quick ? 1 : 3); round++) {
     for (const mode of ["plain", "proven", "decoded"] as const) {
       // About as many messages are on their way whatever the number of subscribers.
       const waveSize = Math.max(20, Math.floor(20_000 / subscribers));
       const order: HearersOrder = { address: server.address, subscribers, waveSize, mode };
-      rates[mode].push(await deliveredPerSecond(order, durationMs));
+      runs[mode].push(await deliver(order, durationMs));
     }
   }
-  const [plain, proven, decoded] = [rates.plain, rates.proven, rates.decoded].map(median) as [number, number, number];
-  const peer = `plain NATS ${plain.toFixed(0)} messages/s`;
-  print(
-    `events/proven-to-${subscribers}: ratio ${(proven / plain).toFixed(2)} (ours ${proven.toFixed(0)} events/s, ${peer})`,
-  );
-  print(
-    `events/decoded-to-${subscribers}: ratio ${(decoded / plain).toFixed(2)} (ours ${decoded.toFixed(0)} events/s, ${peer})`,
-  );
+  const cpuUs = (mode: HearersOrder["mode"]) => median(runs[mode].map((run) => run.cpuUs));
+  const text = (mode: HearersOrder["mode"]) =>
+    `${cpuUs(mode).toFixed(1)} us of CPU, ${median(runs[mode].map((run) => run.perSecond)).toFixed(0)}/s`;
+  for (const mode of ["proven", "decoded"] as const) {
+    const ratio = (cpuUs(mode) / cpuUs("plain")).toFixed(2);
+    print(`events/${mode}-to-${subscribers}: ratio ${ratio} (ours ${text(mode)}, plain NATS ${text("plain")})`);
+  }
 }
 
-async function deliveredPerSecond(order: HearersOrder, durationMs: number): Promise<number> {
+/** Of one event or message, in the process of the subscribers. */
+interface Delivery {
+  readonly cpuUs: number;
+  readonly perSecond: number;
+}
+
+async function deliver(order: HearersOrder, durationMs: number): Promise<Delivery> {
   const child = fork(path.join(import.meta.dirname, "events-hearers.ts"), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
@@ -116,14 +121,16 @@ async function deliveredPerSecond(order: HearersOrder, durationMs: number): Prom
     await report(child, order);
     const publisher = new Waves(bus, order.waveSize);
     // The first wave warms.
-    await Promise.all([report(child), publisher.wave()]);
+    let [last] = await Promise.all([report(child), publisher.wave()]);
+    const { cpuUs } = last;
     const startedMs = performance.now();
     let delivered = 0;
     while (performance.now() - startedMs < durationMs) {
-      const [answer] = await Promise.all([report(child), publisher.wave()]);
-      delivered += answer.delivered;
+      [last] = await Promise.all([report(child), publisher.wave()]);
+      delivered += last.delivered;
     }
-    return delivered / ((performance.now() - startedMs) / 1_000);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    return { cpuUs: (last.cpuUs - cpuUs) / delivered, perSecond: delivered / seconds };
   } finally {
     await bus.stop();
     await ended(child);
