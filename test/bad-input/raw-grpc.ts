@@ -1,5 +1,5 @@
 import { connect as connectHttp2 } from "node:http2";
-import type { ApiFixture } from "../api/api-fixture.ts";
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 
 export function text(value: string): Buffer {
   return Buffer.from(value);
@@ -20,7 +20,7 @@ export function named(name: string): Buffer {
 
 /** A call by hand, for what a client library would not send; gives the status that the trailers say. */
 export async function rawCall(
-  api: ApiFixture,
+  api: { readonly admin: KeyPair; readonly serverCaPem: string; readonly api: { readonly grpcPort: number } },
   path: string,
   message: Buffer,
   headers: Record<string, string> = {},
