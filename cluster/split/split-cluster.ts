@@ -74,10 +74,7 @@ export class SplitCluster implements Startable {
       await this.#supervisor?.start();
       const endMs = this.#components.clock.monotonicMs() + READY_LIMIT_MS;
       for (const stage of this.#stages) {
-        await this.#until(endMs, async () => {
-          const roles = await Promise.all(stage.roles.map((role) => this.#describeRole(role)));
-          return roles.filter(({ health }) => health !== "ok").map(({ instance, detail }) => `${instance}: ${detail}`);
-        });
+        await this.#until(endMs, this.#unhealthyOf(stage));
         progress(stage.label);
       }
       await this.#until(endMs, () => api.missing());
@@ -112,6 +109,16 @@ export class SplitCluster implements Startable {
     this.#supervisor = new Supervisor({ ...this.#components, start }, this.#stages.map(processSpecs));
     const address = `${nodeAddressOf(record)}:${record.grpcPort}`;
     return new ReadinessCheck(new IdentityFolder(identity("admin")), { address, nodes: record.nodes });
+  }
+
+  /** What is not healthy yet of a stage; what was healthy once is not asked again, since starting takes all of the machine. */
+  #unhealthyOf(stage: SplitStage): () => Promise<readonly string[]> {
+    let waitedFor = stage.roles;
+    return async () => {
+      const answers = await Promise.all(waitedFor.map((role) => this.#describeRole(role)));
+      waitedFor = waitedFor.filter((_, index) => answers[index]?.health !== "ok");
+      return answers.filter(({ health }) => health !== "ok").map(({ instance, detail }) => `${instance}: ${detail}`);
+    };
   }
 
   /** Asks until nothing is missing any more. */
