@@ -17,6 +17,7 @@ test.each([
   ["a wire type that is none", [0x16, 1]],
   ["a length beyond the end", [0x0a, 5, 0x61]],
   ["a huge length", [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]],
+  ["a varint too long, in a field that is not known", [0x18, ...Array<number>(10).fill(0x80), 0]],
   ["a varint without an end", [0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]],
 ])("%s is refused", (_what, bytes) => {
   expect(() => decodeStrictly(HealthCheckRequest, Uint8Array.from(bytes))).toThrow();

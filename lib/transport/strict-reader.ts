@@ -1,10 +1,12 @@
 import { BinaryReader, type WireType } from "@bufbuild/protobuf/wire";
 
+const VARINT = 0;
 const START_GROUP = 3;
+const VARINT_MAX_BYTES = 10;
 
 /**
  * Reads what a client sent as strictly as our own codec does: bytes that are no UTF-8 are refused, not replaced, and
- * groups are refused, not skipped. Throws like its parent.
+ * groups and numbers of more than 64 bits are refused, not skipped. Throws like its parent.
  */
 export class StrictReader extends BinaryReader {
   override string(): string {
@@ -13,7 +15,9 @@ export class StrictReader extends BinaryReader {
 
   override skip(wireType: WireType, fieldNo?: number): Uint8Array {
     if (Number(wireType) === START_GROUP) throw new Error("groups are not accepted");
-    return super.skip(wireType, fieldNo);
+    const skipped = super.skip(wireType, fieldNo);
+    if (Number(wireType) === VARINT && skipped.length > VARINT_MAX_BYTES) throw new Error("a number is too long");
+    return skipped;
   }
 }
 
