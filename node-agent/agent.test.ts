@@ -29,6 +29,18 @@ describe("a simulated node", () => {
     expect(Date.parse(second ?? "") - Date.parse(first ?? "")).toBe(10_000);
   });
 
+  test("says within 10 seconds that it is well when somebody took it for lost", async () => {
+    await node.clock.advance(0);
+    const own = () => node.api.get(nodes, { name: "n1" });
+    const registered = await own();
+    const lost = (registered.status?.conditions ?? []).map((one) => ({ ...one, status: "Unknown" as const }));
+    const status = { ...registered.status, conditions: lost };
+    await node.api.update(nodes, { ...registered, status }, { subresource: "status" });
+    await node.clock.advance(10_000);
+    const ready = (await own()).status?.conditions?.find((each) => each.type === "Ready");
+    expect(ready).toMatchObject({ status: "True", reason: "KubeletReady" });
+  });
+
   test("brings a pod to Running and Ready, and tells so", async () => {
     await node.createPod("web");
     const pod = await node.until("web", (each) => each.status?.phase === "Running");

@@ -115,10 +115,12 @@ export class NodeReporter implements Startable {
 
   async #report(): Promise<void> {
     const facts = await this.#facts();
-    const before = this.#node;
-    const status = nodeStatusOf(before?.status, this.#identity, facts);
+    // Read anew: whoever took the node for lost, while it was cut off, has said so in its status.
+    const before = await this.#api.get(nodes, { name: this.#identity.nodeName });
+    this.#node = before;
+    const status = nodeStatusOf(before.status, this.#identity, facts);
     const quietMs = this.#clock.monotonicMs() - this.#lastWriteMs;
-    if (before === undefined || (quietMs < REPEAT_MS && sameButForHeartbeat(before.status, status))) return;
+    if (quietMs < REPEAT_MS && sameButForHeartbeat(before.status, status)) return;
     this.#node = await this.#write(before, status);
     this.#lastWriteMs = this.#clock.monotonicMs();
     if (readyStatus(before) !== readyStatus(this.#node)) this.#tellReadiness(this.#node);
