@@ -5,9 +5,9 @@ import type { Log } from "../lib/core/log.ts";
 import { makeLogger } from "../lib/process/logger.ts";
 import {
   type CommandIo,
-  choiceFlag,
   type FlagValues,
   integerFlag,
+  logLevelFlag,
   parseFlags,
   stringFlag,
   UsageError,
@@ -15,7 +15,6 @@ import {
 import { DataDir } from "./data-dir.ts";
 
 const FD_MAX = 1_023;
-const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export const CLUSTER_START_FLAGS = "--data-dir=DIR --listen-fd=N [--progress-fd=N] [--log-level=debug|info|warn|error]";
 
@@ -45,7 +44,7 @@ export function clusterStart(args: readonly string[], io: CommandIo): ClusterSta
     dataDir: dataDir.path,
     record,
     listenFd: fdFlag(values, "listen-fd") ?? 3,
-    log: makeLogger(choiceFlag(values, "log-level", LOG_LEVELS) ?? "info"),
+    log: makeLogger(logLevelFlag(values)),
     progress: progressPipe(fdFlag(values, "progress-fd")),
   };
 }

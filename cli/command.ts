@@ -1,4 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { LOG_LEVELS, type LogLevel } from "../lib/core/log.ts";
 
 /** Where a command's words go; tests pass their own. */
 export interface CommandIo {
@@ -63,6 +64,12 @@ export function stringFlag(values: FlagValues, name: string): string | undefined
   return typeof value === "string" ? value : undefined;
 }
 
+export function neededFlag(values: FlagValues, name: string): string {
+  const value = stringFlag(values, name);
+  if (value === undefined) throw new UsageError(`--${name} is needed`);
+  return value;
+}
+
 /** Every value of a flag that may be repeated. */
 export function stringsFlag(values: FlagValues, name: string): readonly string[] {
   const value = values[name];
@@ -89,6 +96,11 @@ export function choiceFlag<T extends string>(values: FlagValues, name: string, c
   if (choice === undefined)
     throw new UsageError(`--${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
   return choice;
+}
+
+/** `--log-level`. */
+export function logLevelFlag(values: FlagValues): LogLevel {
+  return choiceFlag(values, "log-level", LOG_LEVELS) ?? "info";
 }
 
 /** For work whose failures are the user's business (a file, an address, a folder): told as the message, without a stack. */

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { ClusterRecord, ExternalStore, LayoutName } from "../cluster/cluster-record.ts";
+import { etcdEndpoints, isLocalAddress } from "./address-flags.ts";
 import { choiceFlag, type FlagValues, stringFlag, UsageError } from "./command.ts";
+import { flagFile } from "./file-flags.ts";
 import { missingPrograms, type NeededProgram } from "./needed-programs.ts";
-import { checkAddress, isLocalAddress } from "./role-flags.ts";
 
 /** What the split layout needs on the machine beside Keelson. */
 const NEEDED: readonly NeededProgram[] = [
@@ -69,11 +69,7 @@ function storeFlags(values: FlagValues): ExternalStore | undefined {
     if (stray !== undefined) throw new UsageError(`--store-${stray} goes with --store=etcd://HOST:PORT`);
     return undefined;
   }
-  if (!url.startsWith("etcd://")) {
-    throw new UsageError(`--store must be etcd://HOST:PORT[,HOST:PORT...], not ${JSON.stringify(url)}`);
-  }
-  const endpoints = url.slice("etcd://".length).split(",");
-  for (const endpoint of endpoints) checkAddress(endpoint, "store");
+  const endpoints = etcdEndpoints(url, "store");
   if (isPlainText) {
     if (given.length > 0)
       throw new UsageError("--store-insecure goes without --store-cert, --store-key and --store-ca");
@@ -90,10 +86,6 @@ function pemFile(name: string, file: string | undefined): string {
   if (file === undefined) {
     throw new UsageError(`--store needs --store-${name}=FILE, or --store-insecure for plain text on loopback`);
   }
-  try {
-    readFileSync(file);
-  } catch (error) {
-    throw new UsageError(`--store-${name}: ${(error as Error).message}`, { cause: error });
-  }
+  flagFile(file, `store-${name}`);
   return path.resolve(file);
 }

@@ -1,24 +1,23 @@
-import { accessSync, constants, readFileSync, rmSync, statSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { hostname } from "node:os";
-import path from "node:path";
 import { StatusError } from "../lib/core/status-error.ts";
-import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import type { NodeJoinOptions } from "../node-agent/identity/node-join.ts";
+import { checkHttpsUrl, checkNodeName } from "./address-flags.ts";
 import {
   type Command,
   type CommandIo,
   type FlagValues,
   integerFlag,
+  neededFlag,
   parseFlags,
   stringFlag,
   UsageError,
 } from "./command.ts";
-import { nearestExisting } from "./data-dir.ts";
+import { flagFile, outDirFlag } from "./file-flags.ts";
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
-const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const HASH = /^sha256:([0-9a-f]{64})$/;
 const WAIT_SECONDS = 600;
 const WAIT_MAX_SECONDS = 86_400;
@@ -76,51 +75,26 @@ async function join(options: NodeJoinOptions, waitSeconds: number, io: CommandIo
 }
 
 function joinOptions(values: FlagValues): NodeJoinOptions {
-  const needed = (name: string) => {
-    const value = stringFlag(values, name);
-    if (value === undefined) throw new UsageError(`--${name} is needed`);
-    return value;
-  };
-  const nodeName = stringFlag(values, "node-name") ?? hostname().toLowerCase();
-  if (!NODE_NAME.test(nodeName)) {
-    throw new UsageError(
-      `--node-name must be lower case letters, digits, "-" and ".", not ${JSON.stringify(nodeName)}`,
-    );
-  }
   return {
-    server: serverOf(needed("api-server")),
-    token: tokenOf(needed("token")),
+    nodeName: checkNodeName(stringFlag(values, "node-name") ?? hostname().toLowerCase()),
+    server: checkHttpsUrl(neededFlag(values, "api-server"), "api-server"),
+    token: tokenOf(neededFlag(values, "token")),
     trust: trustOf(values),
-    nodeName,
-    outDir: outDirOf(needed("out-dir")),
+    outDir: outDirOf(neededFlag(values, "out-dir")),
   };
 }
 
 /** Checked before anything is asked of the cluster: a certificate that nobody can keep is lost. */
 function outDirOf(text: string): string {
-  const existing = nearestExisting(path.resolve(text));
-  if (!statSync(existing).isDirectory()) throw new UsageError(`--out-dir=${text}: ${existing} is not a folder`);
-  try {
-    const made = makeFolder(path.resolve(text), 0o700);
-    accessSync(text, constants.W_OK);
-    // It comes with what is to be in it.
-    if (made !== undefined) rmSync(made, { recursive: true });
-  } catch (cause) {
-    throw new UsageError(`--out-dir=${text} cannot be made or written: ${(cause as Error).message}`, { cause });
-  }
-  return text;
-}
-
-function serverOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url?.protocol === "https:" && url.host !== "" && url.pathname === "/" && url.username === "";
-  if (!isPlain) throw new UsageError(`--api-server must be https://HOST:PORT, not ${JSON.stringify(text)}`);
-  return url.origin;
+  const { folder, made } = outDirFlag(text);
+  // It comes with what is to be in it.
+  if (made !== undefined) rmSync(made, { recursive: true });
+  return folder;
 }
 
 /** The token itself is never shown. */
 function tokenOf(text: string): string {
-  const token = text.startsWith("@") ? read(text.slice(1), "token").trim() : text;
+  const token = text.startsWith("@") ? flagFile(text.slice(1), "token").trim() : text;
   if (!TOKEN.test(token)) {
     throw new UsageError(
       "--token must be 6 and 16 lower case letters and digits with a dot between, as it was printed",
@@ -135,19 +109,11 @@ function trustOf(values: FlagValues): NodeJoinOptions["trust"] {
     throw new UsageError("either --ca-cert-hash or --ca-cert is needed: without it anybody could be the cluster");
   }
   if (file !== undefined) {
-    const caPem = read(file, "ca-cert");
+    const caPem = flagFile(file, "ca-cert");
     if (!caPem.includes("-----BEGIN CERTIFICATE-----")) throw new UsageError(`--ca-cert: ${file} holds no certificate`);
     return { caPem };
   }
   const publicKeyHash = HASH.exec(hash!)?.[1];
   if (publicKeyHash === undefined) throw new UsageError("--ca-cert-hash must be sha256: and 64 hexadecimal digits");
   return { publicKeyHash };
-}
-
-function read(file: string, flag: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UsageError(`--${flag}: ${(cause as Error).message}`, { cause });
-  }
 }

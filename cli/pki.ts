@@ -1,13 +1,12 @@
-import { accessSync, constants, statSync } from "node:fs";
 import { isIP } from "node:net";
 import path from "node:path";
 import { ClusterPki } from "../cluster/cluster-pki.ts";
 import type { IdentityName } from "../cluster/pki/identity-plan.ts";
-import { makeFolder } from "../lib/process/make-folder.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
+import { checkHttpsUrl } from "./address-flags.ts";
 import { type Command, type CommandIo, parseFlags, refusing, stringFlag, stringsFlag, UsageError } from "./command.ts";
-import { nearestExisting } from "./data-dir.ts";
+import { outDirFlag } from "./file-flags.ts";
 
 interface Wanted {
   readonly identity: IdentityName;
@@ -53,7 +52,7 @@ Again on the same DIR: makes what lacks, makes certificates anew that near their
       { identity: "admin", hosts: [] },
       ...stringsFlag(values, "node").map(nodeOf),
     ];
-    return refusing(() => makeAll(ensureFolder(outDir), wanted, server, io));
+    return refusing(() => makeAll(outDirFlag(outDir).folder, wanted, server, io));
   },
 };
 
@@ -81,22 +80,6 @@ async function makeAll(
   return 0;
 }
 
-/** The folder's full path; its own errors name the flag. */
-function ensureFolder(outDir: string): string {
-  const folder = path.resolve(outDir);
-  const existing = nearestExisting(folder);
-  if (!statSync(existing).isDirectory()) throw new UsageError(`--out-dir=${outDir}: ${existing} is not a folder`);
-  try {
-    makeFolder(folder, 0o700);
-    accessSync(folder, constants.W_OK);
-  } catch (error) {
-    throw new UsageError(`--out-dir=${outDir} cannot be made or written: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  return folder;
-}
-
 /** As Kubernetes names objects (RFC 1123). */
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
@@ -118,13 +101,7 @@ function nodeOf(text: string): Wanted {
 }
 
 function serverUrl(flag: string | undefined, host: string | undefined): string | undefined {
-  if (flag !== undefined) {
-    const url = URL.canParse(flag) ? new URL(flag) : undefined;
-    if (url?.protocol !== "https:" || url.pathname !== "/" || url.search !== "" || url.username !== "") {
-      throw new UsageError(`--server must look like https://HOST:PORT, not ${JSON.stringify(flag)}`);
-    }
-    return url.origin;
-  }
+  if (flag !== undefined) return checkHttpsUrl(flag, "server");
   if (host === undefined) return undefined;
   return `https://${isIP(host) === 6 ? `[${host}]` : host}:${DEFAULT_API_PORT}`;
 }

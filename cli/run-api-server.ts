@@ -1,14 +1,6 @@
-import { type Command, type FlagValues, parseFlags, refusing, stringFlag, UsageError } from "./command.ts";
-import {
-  addressFlag,
-  identityFlag,
-  isLocalAddress,
-  natsFlag,
-  neededFlag,
-  ROLE_FLAGS,
-  ROLE_USAGE,
-  roleOptions,
-} from "./role-flags.ts";
+import { addressFlag, etcdEndpoints, isLocalAddress } from "./address-flags.ts";
+import { type Command, type FlagValues, neededFlag, parseFlags, refusing, stringFlag, UsageError } from "./command.ts";
+import { identityFlag, natsFlag, ROLE_FLAGS, ROLE_USAGE, roleOptions } from "./role-flags.ts";
 
 const FILES = [
   "server.crt",
@@ -67,11 +59,7 @@ Any number of them may serve one store. At start it waits for the store.`,
 function storeOf(values: FlagValues): { endpoints: readonly string[]; isPlainText: boolean } {
   const text = neededFlag(values, "store");
   const isPlainText = values["insecure"] === true;
-  const endpoints = text.replace(/^etcd:\/\//, "").split(",");
-  const isUrl = text.startsWith("etcd://") || text.startsWith("unix:");
-  if (!isUrl || endpoints.some((one) => !/^(unix:\/?[^,]+|[^\s/,]+:\d{1,5})$/.test(one))) {
-    throw new UsageError(`--store must be etcd://HOST:PORT[,HOST:PORT...] or unix:PATH, not ${JSON.stringify(text)}`);
-  }
+  const endpoints = /^unix:./.test(text) ? [text] : etcdEndpoints(text, "store", " or unix:PATH");
   const distant = endpoints.find((one) => !isLocalAddress(one));
   if (isPlainText && distant !== undefined) {
     throw new UsageError(`--insecure needs a store on a loopback address or a unix socket, not ${distant}`);

@@ -3,11 +3,13 @@ import { isIP } from "node:net";
 import { cidrsOverlap, parseCidr } from "../lib/core/cidr.ts";
 import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { ownAddressTowards } from "../lib/process/own-address.ts";
+import { checkAddress, checkNodeName, cidrFlag, PORT_MAX } from "./address-flags.ts";
 import {
   type Command,
   choiceFlag,
   type FlagValues,
   integerFlag,
+  neededFlag,
   parseFlags,
   refusing,
   stringFlag,
@@ -16,11 +18,8 @@ import {
 import {
   CLUSTER_FLAGS,
   CLUSTER_USAGE,
-  checkAddress,
-  cidrFlag,
   clusterFlags,
   identityFlag,
-  neededFlag,
   ROLE_FLAGS,
   ROLE_USAGE,
   roleOptions,
@@ -28,11 +27,8 @@ import {
 import { chooseRuntime } from "./runtime-choice.ts";
 
 const FILES = ["client.crt", "client.key", "server-ca.crt", "server.crt", "server.key", "client-ca.crt"];
-const PORT_MAX = 65_535;
 /** As everywhere in Kubernetes; simulated nodes share a machine and take a free one. */
 const KUBELET_PORT = 10_250;
-/** A DNS subdomain, as names of nodes are. */
-const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 export const runNodeAgentCommand: Command = {
   summary: "runs the pods of one node",
@@ -76,12 +72,7 @@ Containers go on when it ends, and are taken over when it comes back.`,
 };
 
 function nodeOf(values: FlagValues, searchPath: string) {
-  const nodeName = neededFlag(values, "node-name");
-  if (!NODE_NAME.test(nodeName)) {
-    throw new UsageError(
-      `--node-name must be lower case letters, digits, "-" and ".", not ${JSON.stringify(nodeName)}`,
-    );
-  }
+  const nodeName = checkNodeName(neededFlag(values, "node-name"));
   const asked = choiceFlag(values, "runtime", ["containerd", "simulated"]);
   if (asked === undefined) throw new UsageError("--runtime is needed: containerd or simulated");
   const { runtime } = chooseRuntime(asked, searchPath);

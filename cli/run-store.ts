@@ -1,26 +1,19 @@
-import { readFileSync } from "node:fs";
 import type { IdentityFolder } from "../lib/process/identity-folder.ts";
 import { isKeyPair } from "../lib/process/is-key-pair.ts";
+import { checkAddress, checkUnixSocket, isLocalAddress } from "./address-flags.ts";
 import {
   type Command,
   choiceFlag,
   type FlagValues,
   integerFlag,
+  neededFlag,
   parseFlags,
   refusing,
   stringFlag,
   UsageError,
 } from "./command.ts";
-import {
-  checkAddress,
-  checkUnixSocket,
-  identityFlag,
-  isLocalAddress,
-  neededFlag,
-  ROLE_FLAGS,
-  ROLE_USAGE,
-  roleOptions,
-} from "./role-flags.ts";
+import { flagFile } from "./file-flags.ts";
+import { identityFlag, ROLE_FLAGS, ROLE_USAGE, roleOptions } from "./role-flags.ts";
 
 const IDENTITY_FILES = ["server.crt", "server.key", "store-ca.crt"];
 
@@ -109,20 +102,12 @@ function tlsOf(values: FlagValues, listen: string, identity: IdentityFolder | un
   if (clientCa === undefined && !isLocalAddress(listen)) {
     throw new UsageError("--client-ca is needed: without it whoever reaches the store reads and writes everything");
   }
-  const pair = { certPem: pemFile(cert, "cert"), keyPem: pemFile(key, "key") };
+  const pair = { certPem: flagFile(cert, "cert"), keyPem: flagFile(key, "key") };
   if (!isKeyPair(pair)) throw new UsageError(`--cert ${cert} and --key ${key} are no PEM certificate and its key`);
   return {
     ...pair,
-    ...(clientCa === undefined ? {} : { clientCaPem: pemFile(clientCa, "client-ca") }),
+    ...(clientCa === undefined ? {} : { clientCaPem: flagFile(clientCa, "client-ca") }),
   };
-}
-
-function pemFile(path: string, flag: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`--${flag}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function autoCompactionOf(values: FlagValues) {

@@ -1,5 +1,4 @@
-import { type Command, parseFlags, refusing, UsageError } from "./command.ts";
-import { neededFlag } from "./role-flags.ts";
+import { type Command, neededFlag, parseFlags, refusing, UsageError } from "./command.ts";
 
 /** `keelson store`. */
 export const storeCommand: Command = {

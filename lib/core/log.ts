@@ -1,3 +1,7 @@
+/** From the most to the least that is told. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** Structured log: a constant sentence and keys. Secret values never go in. */
 export interface Log {
   debug(message: string, keys?: Readonly<Record<string, unknown>>): void;

@@ -1,7 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
-import type { Log } from "../core/log.ts";
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
+import type { Log, LogLevel } from "../core/log.ts";
 
 /** Members that may hold a secret never reach a line, whatever the caller passed. */
 const REDACTED_PATHS = ["token", "*.token", "data", "*.data", "stringData", "*.stringData", "keyPem", "*.keyPem"];

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
+import type { Log, LogLevel } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
 import type { Startable } from "../core/startable.ts";
 import { StartableList } from "../core/startable-list.ts";
 import { runUntilSignal } from "../process/life-cycle.ts";
-import { type LogLevel, makeLogger } from "../process/logger.ts";
+import { makeLogger } from "../process/logger.ts";
 import type { MetricsServerOptions } from "../process/metrics-server.ts";
 import { realClock } from "../process/real-clock.ts";
 import { realRandom } from "../process/real-random.ts";

@@ -60,7 +60,7 @@ const REFUSED: readonly (readonly [name: string, flags: readonly string[], says:
   [
     "a store's address without a port",
     ["--layout=split", "--store=etcd://one"],
-    /--store must be HOST:PORT, not "one"/,
+    /--store must be etcd:\/\/HOST:PORT.*, not "etcd:\/\/one"/,
   ],
   ["a store's file without a store", ["--store-ca=/etc/ca.crt"], /--store-ca goes with --store/],
 ];
