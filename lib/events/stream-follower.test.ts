@@ -55,6 +55,28 @@ test("without faults the API is asked once, at the start", async () => {
   expect(it.followed.lists).toBe(1);
 });
 
+test("what waited for one message is applied in slices, with turns of everybody else between", async () => {
+  const it = await scene();
+  const { world, followed } = it;
+  world.bus.loses = () => true;
+  world.write(world.pods, ["late"]);
+  await world.clock.advance(1);
+  world.bus.loses = () => false;
+  const late = world.revision;
+  for (let i = 0; i < 1_000; i++) world.write(world.pods, [`p${i}`]);
+  await world.clock.advance(10);
+  expect(followed.covered).toBe(late - 1);
+  const place = { stream: "pods", revision: late, previousRevision: late - 1, part: 0, parts: 1, namespace: "default" };
+  const object = Buffer.from(`late@${late}`);
+  world.publish({ ...place, operation: "put", name: "late", identityOnly: false, encoding: "json", object });
+  await Promise.resolve();
+  expect(followed.covered).toBeGreaterThanOrEqual(late);
+  expect(followed.covered).toBeLessThanOrEqual(late + 100);
+  for (let turn = 0; turn < 20; turn++) await world.clock.advance(10);
+  expectEqual(it);
+  expect(followed.counts.resumes).toBe(1);
+});
+
 const FAULTS: readonly [string, Faults][] = [
   ["loss", { loss: 0.2 }],
   ["duplication", { duplication: 0.5 }],

@@ -37,6 +37,8 @@ export interface FollowerOptions {
 
 const PENDING_LIMITS = { revisions: 4_096, sizeBytes: 16 * 1024 * 1024 };
 const EXPIRED = 410;
+/** What waited is applied in turns of so many revisions, since each decodes objects. */
+const SLICE_REVISIONS = 100;
 
 /**
  * Follows one stream over the bus and proves that it missed nothing: every revision up to `coveredRevision` is applied.
@@ -61,6 +63,8 @@ export class StreamFollower<T> {
   /** Heads in a row that lie below what is covered. */
   #lowHeads = 0;
   #wantsResume = false;
+  /** What waits is being applied, with turns of everybody else between. */
+  #isDraining = false;
   #asking: Promise<void> | undefined;
   /** Nobody was heard to publish for a while, or ever. */
   #isSilent = true;
@@ -150,7 +154,13 @@ export class StreamFollower<T> {
 
   /** Applies what follows on what is proven, in order; what is left waits for the gap to close. */
   #drain(): void {
+    if (this.#isDraining) return;
+    let count = 0;
     for (let first = this.#pending.first(); first !== undefined; first = this.#pending.first()) {
+      if (++count > SLICE_REVISIONS) {
+        this.#drainLater();
+        return;
+      }
       if (first.revision > this.#covered) {
         if (this.#asking !== undefined || first.missing > 0 || first.previousRevision > this.#covered) break;
         if (!this.#apply(first)) {
@@ -165,6 +175,15 @@ export class StreamFollower<T> {
     if (this.#asking !== undefined) return;
     if (this.#pending.size > 0 || this.#expected > this.#covered) this.#awaitGap();
     else this.#gapTimer = this.#gapTimer?.cancel() ?? undefined;
+  }
+
+  #drainLater(): void {
+    this.#isDraining = true;
+    this.#gapTimer = this.#gapTimer?.cancel() ?? undefined;
+    setImmediate(() => {
+      this.#isDraining = false;
+      if (!this.#ending.signal.aborted) this.#drain();
+    });
   }
 
   /** False when the API must be asked what the revision was. */
