@@ -37,6 +37,7 @@ status 75.`,
     const identity = identityFlag(values, ["client.crt", "client.key", "server-ca.crt"]);
     const options = {
       ...roleOptions(values, io, identity, "client"),
+      identity,
       cluster: clusterFlags(values, identity),
       signing: signingKeys(identity),
     };

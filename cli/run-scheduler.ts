@@ -21,7 +21,11 @@ Of several one works: the holder of the Lease kube-system/kube-scheduler. A proc
   async run(args, io) {
     const { values } = parseFlags(args, { identity: "string", ...CLUSTER_FLAGS, ...ROLE_FLAGS });
     const identity = identityFlag(values, ["client.crt", "client.key", "server-ca.crt"]);
-    const options = { ...roleOptions(values, io, identity, "client"), cluster: clusterFlags(values, identity) };
+    const options = {
+      ...roleOptions(values, io, identity, "client"),
+      identity,
+      cluster: clusterFlags(values, identity),
+    };
     const { runSchedulerRole } = await import("../services/scheduler/main.ts");
     return refusing(() => runSchedulerRole(options));
   },

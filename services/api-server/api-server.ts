@@ -178,6 +178,11 @@ export class ApiServer implements Startable {
     this.#grpc?.renewCertificate(pair);
   }
 
+  /** Kubelets see this certificate from now on. */
+  renewKubeletClient(pair: KeyPair): void {
+    this.#podLog.renew(pair);
+  }
+
   /** Where REST listens; after `start`. */
   get port(): number {
     return this.#rest.port;

@@ -57,13 +57,13 @@ export function runApiServerRole(options: ApiServerRoleOptions): Promise<number>
     );
     const line = () => `api-server listens on ${listen.host}:${api.port}, gRPC on ${grpc.host}:${api.grpcPort}`;
     const announcement: Startable = { start: async () => options.announce(line()), stop: async () => {} };
-    const renewal = new CertificateWatch(
-      { ...context, identity, renewed: (pair) => api.renewCertificate(pair) },
-      "server",
-    );
+    const renewals = [
+      new CertificateWatch({ ...context, identity, renewed: (pair) => api.renewCertificate(pair) }, "server"),
+      new CertificateWatch({ ...context, identity, renewed: (pair) => api.renewKubeletClient(pair) }, "kubelet-client"),
+    ];
     const connection: Startable = { start: async () => {}, stop: () => store.close() };
     return {
-      parts: [connection, patience, ...(bus === undefined ? [] : [bus.bus]), api, renewal, announcement],
+      parts: [connection, patience, ...(bus === undefined ? [] : [bus.bus]), api, ...renewals, announcement],
       async describe() {
         const detail = patience.isOver ? await api.problem() : `waiting for the store at ${options.store.endpoints}`;
         return { ready: detail === "", leading: api.publishing, detail };

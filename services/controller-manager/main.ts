@@ -1,4 +1,7 @@
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
+import { CertificateWatch } from "../../lib/process/certificate-watch.ts";
+import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
 import { exitOnLostLeadership, type RoleProcessOptions, runRole } from "../../lib/role/role-process.ts";
@@ -6,6 +9,8 @@ import { ControllerManager } from "./controller-manager.ts";
 import type { SigningKeys } from "./manager-context.ts";
 
 export interface ControllerManagerRoleOptions extends RoleProcessOptions {
+  /** Whose client certificate is taken over when it is renewed. */
+  readonly identity: IdentityFolder;
   readonly cluster: ClusterConnectionOptions;
   /** Authorities that it may sign with. */
   readonly signing?: SigningKeys;
@@ -28,11 +33,13 @@ export function runControllerManagerRole(options: ControllerManagerRoleOptions):
       },
     );
     metrics?.leadership("kube-controller-manager", () => manager.leading);
+    const renewed = (pair: KeyPair) => connection.renew(pair);
+    const renewal = new CertificateWatch({ ...context, identity: options.identity, renewed }, "client");
     void connection
       .whenReached()
       .then(() => options.announce(`controller-manager follows ${options.cluster.addresses}`));
     return {
-      parts: [connection, manager],
+      parts: [connection, manager, renewal],
       describe: () => ({
         ready: connection.problem === "",
         leading: manager.leading,

@@ -1,5 +1,8 @@
+import type { KeyPair } from "../../lib/core/key-pair.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
 import { SchedulerDefinition } from "../../lib/gen/keelson/scheduler/v1/scheduler.ts";
+import { CertificateWatch } from "../../lib/process/certificate-watch.ts";
+import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { ClusterConnection, type ClusterConnectionOptions } from "../../lib/role/cluster-connection.ts";
 import type { RoleMetrics } from "../../lib/role/role-metrics.ts";
@@ -9,6 +12,8 @@ import { noSchedulerMetrics, type SchedulerMetrics } from "./scheduler-metrics.t
 import { schedulerService } from "./scheduler-service.ts";
 
 export interface SchedulerRoleOptions extends RoleProcessOptions {
+  /** Whose client certificate is taken over when it is renewed. */
+  readonly identity: IdentityFolder;
   readonly cluster: ClusterConnectionOptions;
 }
 
@@ -28,10 +33,12 @@ export function runSchedulerRole(options: SchedulerRoleOptions): Promise<number>
       { identity: instance, onLost: exitOnLostLeadership(log) },
     );
     metrics?.leadership("kube-scheduler", () => scheduler.leading);
+    const renewed = (pair: KeyPair) => connection.renew(pair);
+    const renewal = new CertificateWatch({ ...context, identity: options.identity, renewed }, "client");
     void connection.whenReached().then(() => options.announce(`scheduler follows ${options.cluster.addresses}`));
     return {
       addServices: (server) => server.addService(SchedulerDefinition, schedulerService(scheduler)),
-      parts: [connection, scheduler],
+      parts: [connection, scheduler, renewal],
       describe: () => ({
         ready: connection.problem === "",
         leading: scheduler.leading,

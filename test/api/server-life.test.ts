@@ -1,5 +1,6 @@
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../lib/core/log.ts";
 import { kindDescriptors } from "../../lib/gen/k8s/descriptors.ts";
@@ -228,10 +229,12 @@ describe("log", () => {
       validityDays: 1,
     });
     const asked: string[] = [];
+    const askers = new Set<string>();
     const kubelet = createServer(
       { cert: serving.certPem, key: serving.keyPem, ca: clientCa.certPem, requestCert: true, rejectUnauthorized: true },
       (request, response) => {
         asked.push(request.url ?? "");
+        askers.add((request.socket as TLSSocket).getPeerCertificate().serialNumber);
         if (request.url?.includes("/failing")) {
           response.writeHead(400).end("container failing is waiting to start");
           return;
@@ -277,6 +280,11 @@ describe("log", () => {
     expect((await log("container=none")).json()["message"]).toBe("container none is not valid for pod p");
     expect((await log("container=main&tailLines=-1")).status).toBe(422);
     expect(await api.kubectl.ok(["logs", "p", "-c", "main"])).toBe("one\ntwo\n");
+    expect(askers.size).toBe(1);
+    const renewed = { commonName: "kube-apiserver-kubelet-client", usages: ["client" as const], validityDays: 1 };
+    api.api.renewKubeletClient(await clientCa.issue(renewed));
+    expect((await log("container=main")).text).toBe("one\ntwo\n");
+    expect(askers.size).toBe(2);
   });
 
   test("a kubelet with a certificate of another authority is not believed", async () => {

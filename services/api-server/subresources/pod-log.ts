@@ -1,15 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import type { PeerCertificate } from "node:tls";
+import type { KeyPair } from "../../../lib/core/key-pair.ts";
 import type { Log } from "../../../lib/core/log.ts";
 import { badRequest, invalid, StatusError } from "../../../lib/core/status-error.ts";
 import type { CachedReads } from "../admission/cached-reads.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../core/kube-object.ts";
 import type { Target } from "../core/request.ts";
 
-export interface KubeletClientOptions {
-  readonly certPem: string;
-  readonly keyPem: string;
+export interface KubeletClientOptions extends KeyPair {
   /** Authority of the kubelets' serving certificates. */
   readonly caPem: string;
 }
@@ -32,13 +31,25 @@ const LOWEST: Readonly<Record<string, number>> = { tailLines: 0, limitBytes: 1, 
 export class PodLog {
   readonly #reads: Pick<CachedReads, "find">;
   readonly #log: Log;
-  readonly #agent: Agent | undefined;
+  readonly #options: KubeletClientOptions | undefined;
+  #agent: Agent | undefined;
 
   constructor(components: { reads: Pick<CachedReads, "find">; log: Log }, options: KubeletClientOptions | undefined) {
     this.#reads = components.reads;
     this.#log = components.log;
-    if (options === undefined) return;
-    this.#agent = new Agent({ cert: options.certPem, key: options.keyPem, ca: options.caPem, keepAlive: true });
+    this.#options = options;
+    if (options !== undefined) this.renew(options);
+  }
+
+  /** Connections to kubelets that are made from now on show this certificate; logs that run go on. */
+  renew(pair: KeyPair): void {
+    const { caPem: ca } = this.#options ?? {};
+    this.#agent = new Agent({
+      cert: pair.certPem,
+      key: pair.keyPem,
+      ...(ca === undefined ? {} : { ca }),
+      keepAlive: true,
+    });
   }
 
   close(): void {
