@@ -20,6 +20,7 @@ import { nodeAddressOf } from "./cluster-nodes.ts";
 import { ClusterPki } from "./cluster-pki.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 import { LocalNodes } from "./local-nodes.ts";
+import { missingForPods } from "./missing-for-pods.ts";
 import { addressAt } from "./network-plan.ts";
 import { type ClusterStatus, type RoleStatus, StatusServer } from "./status-server.ts";
 
@@ -189,14 +190,8 @@ export class AllInOne implements Startable {
         api.list(resources.nodes),
         api.list(resources.serviceAccounts, { namespace: "default" }),
       ]);
-      const readyNodes = nodes.items.filter((one) =>
-        one.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True"),
-      );
-      if (
-        readyNodes.length >= this.#options.record.nodes &&
-        accounts.items.some((one) => one.metadata?.name === "default")
-      )
-        return;
+      const missing = missingForPods({ nodes: nodes.items, accounts: accounts.items }, this.#options.record.nodes);
+      if (missing.length === 0) return;
       await clock.sleep(READY_POLL_MS);
     }
   }

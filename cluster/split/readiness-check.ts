@@ -6,17 +6,13 @@ import {
 } from "../../lib/gen/keelson/api/v1/resources.ts";
 import type { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
+import { missingForPods, type SomeObject } from "../missing-for-pods.ts";
 
 export interface ReadinessOptions {
   /** `HOST:PORT` of the API over gRPC. */
   readonly address: string;
   /** How many nodes must be Ready. */
   readonly nodes: number;
-}
-
-interface SomeObject {
-  readonly metadata?: { readonly name?: string };
-  readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] };
 }
 
 const CALL_LIMIT_MS = 3_000;
@@ -44,13 +40,7 @@ export class ReadinessCheck {
         list(channel, { resource: "nodes", namespace: "" }),
         list(channel, { resource: "serviceaccounts", namespace: "default" }),
       ]);
-      const ready = nodes.filter(({ status }) =>
-        status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True"),
-      );
-      return [
-        ...(ready.length >= this.#options.nodes ? [] : [`${ready.length} of ${this.#options.nodes} nodes are Ready`]),
-        ...(accounts.some(({ metadata }) => metadata?.name === "default") ? [] : ["no default service account yet"]),
-      ];
+      return missingForPods({ nodes, accounts }, this.#options.nodes);
     } catch (error) {
       return [`the API does not answer: ${(error as Error).message}`];
     } finally {
