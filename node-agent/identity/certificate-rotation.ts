@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { ApiClient } from "../../lib/client/api-client.ts";
+import { BackOff } from "../../lib/controller/back-off.ts";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { KeyPair } from "../../lib/core/key-pair.ts";
 import type { Log } from "../../lib/core/log.ts";
@@ -25,8 +26,7 @@ export interface CertificateRotationOptions {
 /** A certificate is renewed between these shares of its life, so that a cluster's nodes do not come all at once. */
 const EARLIEST_SHARE = 0.7;
 const LATEST_SHARE = 0.9;
-const RETRY_MIN_MS = 5_000;
-const RETRY_MAX_MS = 10 * 60_000;
+const RETRY = { baseMs: 5_000, maxMs: 10 * 60_000, jitter: 0.5 };
 /** Timers do not reach further than 24 days. */
 const LONGEST_SLEEP_MS = 86_400_000;
 /** What is not decided by then is asked for again. */
@@ -44,6 +44,7 @@ export class CertificateRotation implements Startable {
   readonly #log: Log;
   readonly #pairs: KeyPairs;
   readonly #options: CertificateRotationOptions;
+  readonly #backOff: BackOff;
   readonly #stopper = new AbortController();
   #running: Promise<unknown> | undefined;
 
@@ -54,6 +55,7 @@ export class CertificateRotation implements Startable {
     this.#api = components.api;
     this.#clock = components.clock;
     this.#random = components.random;
+    this.#backOff = new BackOff(components.random, RETRY);
     this.#log = components.log;
     this.#pairs = components.pairs;
     this.#options = options;
@@ -70,14 +72,15 @@ export class CertificateRotation implements Startable {
 
   async #keep(name: "client" | "server"): Promise<void> {
     const { signal } = this.#stopper;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let pauseMs = 0; !signal.aborted; ) {
       try {
-        await this.#sleepUntil(failures === 0 ? this.#dueMs(name) : this.#clock.nowMs() + this.#pauseMs(failures));
+        await this.#sleepUntil(pauseMs === 0 ? this.#dueMs(name) : this.#clock.nowMs() + pauseMs);
         await this.#renew(name);
-        failures = 0;
+        pauseMs = 0;
+        this.#backOff.forget(name);
       } catch (error) {
         if (signal.aborted) return;
-        failures++;
+        pauseMs = this.#backOff.nextMs(name);
         this.#log.warn("a certificate could not be renewed", { certificate: name, error: String(error) });
       }
     }
@@ -120,11 +123,6 @@ export class CertificateRotation implements Startable {
   /** Api-servers check a node's certificate by the address that they reach it at. */
   #namesNode(certificate: X509Certificate): boolean {
     return this.#options.ipAddresses.every((address) => certificate.checkIP(address) !== undefined);
-  }
-
-  #pauseMs(failures: number): number {
-    const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (failures - 1));
-    return ceiling * (0.5 + this.#random.float() / 2);
   }
 
   async #sleepUntil(dueMs: number): Promise<void> {
