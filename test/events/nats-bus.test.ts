@@ -64,6 +64,24 @@ describe.skipIf(skipping("nats-bus", whyNotPrograms(["nats-server"])))("a real n
     await bus.stop();
   });
 
+  test("F2: nobody waits for a server that hangs until it is gone, and then there is room again", async () => {
+    const bus = busOf({ outgoingLimitBytes: 1_000 });
+    await bus.start();
+    server.signal("SIGSTOP");
+    expect(bus.publish("h.1", new Uint8Array(900))).toBe(true);
+    const heard: string[] = [];
+    const handler = { message: (subject: string) => void heard.push(subject), gap: () => {} };
+    await bus.subscribe("h.>", handler, new AbortController().signal);
+    await server.kill();
+    await server.startAgain();
+    await expect.poll(() => bus.status(), { timeout: 10_000 }).toBe("connected");
+    for (const subject of ["h.2", "h.3"]) {
+      await expect.poll(() => bus.publish(subject, new Uint8Array(900))).toBe(true);
+      await expect.poll(() => heard).toContain(subject);
+    }
+    await bus.stop();
+  });
+
   test("what waits for the server is bounded; more is dropped and told, and later there is room again", async () => {
     const bus = busOf({ outgoingLimitBytes: 100_000 });
     await bus.start();

@@ -45,6 +45,10 @@ export class NatsServer {
     await eventually(() => reachable(this.#port));
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** With SIGKILL. */
   async kill(): Promise<void> {
     if (this.#child !== undefined) await ended(this.#child);

@@ -49,6 +49,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Share of a token's life after which the next one is asked for. */
 const RENEW_AFTER = 2 / 3;
 const RENEW_RETRY_MS = 5_000;
+/** A server that hangs is as good as away; that it is gone is known after some of these. */
+const SUBSCRIBED_WAIT_MS = 1_000;
 
 /**
  * Core NATS: no JetStream, whose replay the store's history is. A token that nears its end is replaced by a second connection
@@ -132,7 +134,10 @@ export class NatsBus implements Bus {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed()) return;
     this.#listen(connection, subscriber);
-    await connection.flush().catch(() => {});
+    const waiting = new AbortController();
+    const tooLong = this.#clock.sleep(SUBSCRIBED_WAIT_MS, waiting.signal).catch(() => {});
+    await Promise.race([flushed(connection), tooLong]);
+    waiting.abort();
   }
 
   /** Until stopped: replaces what ended at once, and what will end in time. */
@@ -181,7 +186,7 @@ export class NatsBus implements Bus {
   async #renew(old: Link): Promise<Link> {
     const next = await this.#open();
     if (next === undefined) return { ...old, renewAtMs: this.#clock.nowMs() + RENEW_RETRY_MS };
-    await old.connection.flush().catch(() => {});
+    await flushed(old.connection);
     if (this.#stopping.signal.aborted) {
       await next.connection.close();
       return next;
@@ -189,7 +194,7 @@ export class NatsBus implements Bus {
     this.#connection = next.connection;
     for (const subscriber of this.#subscribers) this.#listen(next.connection, subscriber);
     // The server has the new subscriptions before the old ones end.
-    await next.connection.flush().catch(() => {});
+    await flushed(next.connection);
     const wasLost = old.connection.isClosed();
     await old.connection.close();
     if (wasLost) for (const { handler } of this.#subscribers) handler.gap("reconnected");
@@ -271,11 +276,12 @@ export class NatsBus implements Bus {
       while (this.#outgoingBytes > 0 && this.#connection !== undefined) {
         const connection = this.#connection;
         const sentBytes = this.#outgoingBytes;
-        await connection.flush();
-        if (this.#connection === connection) this.#outgoingBytes -= Math.min(sentBytes, this.#outgoingBytes);
+        const isThere = await flushed(connection);
+        if (this.#connection !== connection) continue;
+        // What was on its way is lost with the connection, and its hearers find that out.
+        if (!isThere) return;
+        this.#outgoingBytes -= Math.min(sentBytes, this.#outgoingBytes);
       }
-    } catch {
-      // The connection ended; what was on its way is lost, and its hearers find that out.
     } finally {
       this.#confirming = false;
     }
@@ -286,6 +292,18 @@ export class NatsBus implements Bus {
       if (event.type === "error") this.#log.warn("the bus refused something", { error: event.error.message });
     }
   }
+}
+
+/**
+ * True when the server has what went before, false when the connection has ended: the package leaves a flush open for ever
+ * when its connection is closed.
+ */
+function flushed(connection: NatsConnection): Promise<boolean> {
+  const done = connection.flush().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, connection.closed().then(() => false)]);
 }
 
 /** The package hands all of it to node:tls, though its types name only some. */
