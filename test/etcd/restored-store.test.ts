@@ -1,64 +1,26 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { expect, test } from "vitest";
 import { namespaces } from "../../lib/gen/k8s/resources.ts";
-import { ended, freePorts } from "../kit/etcd.ts";
+import { startEtcd } from "../kit/etcd.ts";
 import { eventually } from "../kit/eventually.ts";
+import { freePorts } from "../kit/free-ports.ts";
 import { skipping, whyNotPrograms } from "../kit/requirements.ts";
 import { CONFIG_MAPS, etcdStore, namesOf, post, revisionOf, startTwo } from "./two-servers.ts";
-
-/** etcds one after the other at the same address, each with nothing in it. */
-class Successors implements AsyncDisposable {
-  readonly #folder = mkdtempSync(path.join(tmpdir(), "keelson-successors-"));
-  readonly #ports: readonly number[];
-  #child: ChildProcess | undefined;
-  #count = 0;
-
-  constructor(ports: readonly number[]) {
-    this.#ports = ports;
-  }
-
-  get endpoint(): string {
-    return `127.0.0.1:${this.#ports[0]}`;
-  }
-
-  async next(): Promise<void> {
-    if (this.#child !== undefined) await ended(this.#child);
-    const [client, peer] = this.#ports.map((port) => `http://127.0.0.1:${port}`);
-    const flags = [
-      `--data-dir=${path.join(this.#folder, String(this.#count++))}`,
-      `--listen-client-urls=${client}`,
-      `--advertise-client-urls=${client}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=default=${peer}`,
-      "--log-level=error",
-    ];
-    this.#child = spawn("etcd", flags, { stdio: "ignore" });
-    await eventually(async () => expect((await fetch(`${client}/health`)).status).toBe(200));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child !== undefined) await ended(this.#child);
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
 
 test.skipIf(skipping("restored-store", whyNotPrograms(["etcd"])))(
   "an etcd that goes back to older revisions under running api-servers: nothing of what is gone is shown, informers list again",
   async () => {
-    await using etcd = new Successors(await freePorts(2));
-    await etcd.next();
-    const stores = [etcdStore([etcd.endpoint]), etcdStore([etcd.endpoint])] as const;
+    const ports = await freePorts(2);
+    await using etcds = new AsyncDisposableStack();
+    const first = etcds.adopt(await startEtcd({ ports }), (etcd) => etcd.stop());
+    const stores = [etcdStore([first.address]), etcdStore([first.address])] as const;
     await using servers = await startTwo(stores);
     for (let index = 0; index < 50; index++) {
       expect((await post(servers.first, `old-${index}`)).status).toBe(201);
     }
     const informer = await servers.informer();
     await eventually(() => expect(informer.store.list()).toHaveLength(50));
-    await etcd.next();
+    await first.stop();
+    etcds.adopt(await startEtcd({ ports }), (etcd) => etcd.stop());
     for (const of of [servers.first, servers.second]) {
       // The namespace is gone with the rest, and is no condition for a read.
       await eventually(async () => {
