@@ -6,7 +6,8 @@ import { Authority, generateSigningKey } from "../lib/pki/authority.ts";
 import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { EtcdStore } from "../lib/store/etcd-store.ts";
-import { ended, startEtcd } from "../test/kit/etcd.ts";
+import { ended } from "../test/kit/ended.ts";
+import { startEtcd } from "../test/kit/etcd.ts";
 import type { GeneratorOrder, GeneratorReport } from "./api-create-generator.ts";
 import type { ServerOrder, ServerReport } from "./api-create-server.ts";
 

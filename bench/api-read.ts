@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
 import path from "node:path";
-import { ended } from "../test/kit/etcd.ts";
+import { ended } from "../test/kit/ended.ts";
 import { ask, identities } from "./api-create.ts";
 import type { ServerOrder, ServerReport } from "./api-create-server.ts";
 

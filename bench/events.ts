@@ -11,7 +11,7 @@ import { realClock } from "../lib/process/real-clock.ts";
 import { realRandom } from "../lib/process/real-random.ts";
 import { startApi } from "../test/api/api-fixture.ts";
 import { BusProcess, natsBus } from "../test/events/bus-process.ts";
-import { ended } from "../test/kit/etcd.ts";
+import { ended } from "../test/kit/ended.ts";
 import { NatsServer } from "../test/kit/nats.ts";
 import { CLUSTER, EPOCH, type HearersOrder, type HearersReport, STREAM } from "./events-hearers.ts";
 

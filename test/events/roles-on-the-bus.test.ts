@@ -1,7 +1,7 @@
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePorts } from "../kit/etcd.ts";
 import { eventually } from "../kit/eventually.ts";
+import { freePorts } from "../kit/free-ports.ts";
 import { NatsServer } from "../kit/nats.ts";
 import { skipping, whyNotPrograms } from "../kit/requirements.ts";
 import { SplitCluster } from "../kit/split-cluster.ts";

@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { KeyPair } from "../../lib/core/key-pair.ts";
-import { ended, freePorts } from "./etcd.ts";
+import { ended } from "./ended.ts";
 import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
 import { type CommandResult, runCommand } from "./kubectl.ts";
 
 const CURRENT = path.resolve(import.meta.dirname, "..", "..", ".cache", "bin", "etcd-current");

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { ended, freePorts } from "./etcd.ts";
+import { ended } from "./ended.ts";
 import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** A real nats-server on a loopback port of its own, which it keeps when it is started again. */
 export class NatsServer {

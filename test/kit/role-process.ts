@@ -4,7 +4,7 @@ import path from "node:path";
 import { RoleDefinition } from "../../lib/gen/keelson/role/v1/role.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import type { RoleDescription } from "../../lib/transport/role-server.ts";
-import { ended } from "./etcd.ts";
+import { ended } from "./ended.ts";
 import { KEELSON } from "./keelson.ts";
 
 /** One `keelson run ROLE` in the background, which can be killed, paused and started again with the same flags. */

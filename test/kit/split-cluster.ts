@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { freePorts } from "./etcd.ts";
 import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
 import { keelson } from "./keelson.ts";
 import { Kubectl } from "./kubectl.ts";
 import { NatsServer } from "./nats.ts";

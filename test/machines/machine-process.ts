@@ -4,7 +4,7 @@ import path from "node:path";
 import { RoleDefinition } from "../../lib/gen/keelson/role/v1/role.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
 import type { RoleDescription } from "../../lib/transport/role-server.ts";
-import { ended } from "../kit/etcd.ts";
+import { ended } from "../kit/ended.ts";
 
 const RESTART_MS = 500;
 

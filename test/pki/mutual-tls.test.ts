@@ -11,8 +11,8 @@ import { namespaces } from "../../lib/gen/k8s/resources.ts";
 import type { AuthorityName } from "../../lib/process/identity-folder.ts";
 import { loadRegistry } from "../../lib/resource/registry.ts";
 import { GrpcChannel } from "../../lib/transport/grpc-client.ts";
-import { freePorts } from "../kit/etcd.ts";
 import { eventually } from "../kit/eventually.ts";
+import { freePorts } from "../kit/free-ports.ts";
 import { RoleProcess } from "../kit/role-process.ts";
 import { Identities } from "./identities.ts";
 

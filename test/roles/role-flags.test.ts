@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts } from "../kit/etcd.ts";
 import { eventually } from "../kit/eventually.ts";
+import { freePorts } from "../kit/free-ports.ts";
 import { keelson } from "../kit/keelson.ts";
 import { RoleProcess } from "../kit/role-process.ts";
 

@@ -20,7 +20,9 @@ test.skipIf(skipping("split/hopeless-start", whyNotLayout("split")))(
       expect(readFileSync(path.join(dataDir, "keelson.log"), "utf8")).toContain(
         `keelson: store ended 6 times in a row; why is in ${dataDir}/logs/store.log`,
       );
-      expect(readFileSync(path.join(dataDir, "logs", "store.log"), "utf8")).toContain(`${dataDir}/store is not a folder`);
+      expect(readFileSync(path.join(dataDir, "logs", "store.log"), "utf8")).toContain(
+        `${dataDir}/store is not a folder`,
+      );
       expect(await traces(clusterId(dataDir), dataDir)).toEqual([]);
       expect((await keelson(["status", `--data-dir=${dataDir}`])).code).toBe(3);
     } finally {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { ended } from "../kit/etcd.ts";
+import { ended } from "../kit/ended.ts";
 import { skipping, whyNotPrograms } from "../kit/requirements.ts";
 import type { DiskFullReport } from "./disk-full-child.ts";
 

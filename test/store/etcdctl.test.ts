@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { ended } from "../kit/etcd.ts";
+import { ended } from "../kit/ended.ts";
 import { eventually } from "../kit/eventually.ts";
 import { keelson } from "../kit/keelson.ts";
 import { runCommand } from "../kit/kubectl.ts";

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
-import { ended } from "../kit/etcd.ts";
+import { ended } from "../kit/ended.ts";
 
 const KEELSON = path.resolve(import.meta.dirname, "..", "..", "bin", "keelson");
 
