@@ -101,6 +101,22 @@ export class DocumentedCluster implements AsyncDisposable {
     return name;
   }
 
+  /** Forwarding, routes and masquerade between the nodes, as the documentation says for worker-1, "and the other way round". */
+  async route(): Promise<void> {
+    const { worker1, worker2 } = this.machines;
+    const swapped = { "10.64.2.": "10.64.1.", "10.64.1.": "10.64.2.", "10.0.0.12": "10.0.0.11" };
+    const commands = [["sysctl"], ["ip route add"], ["nft", "chain"], ["nft", "rule"]] as const;
+    for (const [start, ...containing] of commands) {
+      const command = documentedCommand(start, containing);
+      await worker1.type(command);
+      await worker2.type(
+        command.map((word) =>
+          word.replaceAll(/10\.64\.[12]\.|10\.0\.0\.12/g, (one) => swapped[one as keyof typeof swapped]),
+        ),
+      );
+    }
+  }
+
   /** The end of what every process printed. */
   logs(): string {
     return Object.values(this.machines)

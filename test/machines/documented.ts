@@ -12,12 +12,7 @@ function fences(language: string): string[] {
 /** Every command that begins with these words and has all of `containing`, as its arguments; at least one. */
 export function documentedCommands(start: string, ...containing: readonly string[]): string[][] {
   const lines = fences("sh").flatMap((text) => text.replaceAll(/\\\n/g, " ").split("\n"));
-  const commands = lines.map((line) =>
-    line
-      .replace(/\s#.*$/, "")
-      .trim()
-      .split(/\s+/),
-  );
+  const commands = lines.map((line) => (line.replace(/\s#.*$/, "").match(/'[^']*'|\S+/g) ?? []).map(unquoted));
   const found = commands.filter(
     (words) => words.join(" ").startsWith(start) && containing.every((one) => words.some((word) => word.includes(one))),
   );
@@ -43,4 +38,8 @@ export function documentedFile(name: string, language: string): string {
   const found = fences(language).find((text) => text.startsWith(`# ${name}\n`));
   if (found === undefined) throw new Error(`docs/operations.md has no file ${name}`);
   return found;
+}
+
+function unquoted(word: string): string {
+  return word.replace(/^'(.*)'$/, "$1");
 }

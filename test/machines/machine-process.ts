@@ -62,7 +62,7 @@ export class MachineProcess {
   async describe(): Promise<RoleDescription> {
     const channel = new GrpcChannel({ target: `unix://${this.#socket}` });
     try {
-      return await channel.client(RoleDefinition).describe({}, { timeoutMs: 2_000 });
+      return await channel.client(RoleDefinition).describe({}, { timeoutMs: 8_000 });
     } finally {
       channel.close();
     }
