@@ -16,11 +16,39 @@ import { realClock } from "../../../lib/process/real-clock.ts";
 import { GrpcServer, type ServiceHandlers } from "../../../lib/transport/grpc-server.ts";
 import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import type { ServiceDefinition } from "../../../lib/transport/service-definition.ts";
-import { LABELS } from "../runtime.ts";
+import { PodNetwork } from "../../network/pod-network.ts";
+import { LABELS, type SandboxSpec } from "../runtime.ts";
 import { CriRuntime } from "./cri-runtime.ts";
 
 const UID = "u-1";
 const labels = { [LABELS.podUid]: UID, [LABELS.podName]: "pod", [LABELS.podNamespace]: "ns" };
+
+const sandbox: SandboxSpec = {
+  name: "pod",
+  namespace: "ns",
+  uid: UID,
+  attempt: 0,
+  hostname: "pod",
+  logDirectory: "",
+  dns: { servers: [], searches: [], options: [] },
+  portMappings: [],
+  labels,
+  annotations: {},
+  cgroupParent: "",
+  network: "pod",
+  pid: "container",
+  ipc: "pod",
+  sysctls: {},
+  security: {
+    privileged: false,
+    readOnlyRootFilesystem: false,
+    noNewPrivileges: false,
+    supplementalGroups: [],
+    addCapabilities: [],
+    dropCapabilities: [],
+    seccomp: "unconfined" as const,
+  },
+};
 
 /** RELIABILITY §4, CRI as client: answers that no sound runtime gives. */
 describe("CRI answers", () => {
@@ -65,6 +93,37 @@ describe("CRI answers", () => {
     handlers.podSandboxStatus = async () => ({ status: undefined, info: {}, containersStatuses: [], timestamp: 0n });
     handlers.containerStatus = async () => ({ status, info: {} });
   };
+
+  test("invariant 49: addresses are not collected while a sandbox is made that nobody lists yet", async () => {
+    const order: string[] = [];
+    const made = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    handlers.runPodSandbox = async () => {
+      asked.resolve();
+      await made.promise;
+      order.push("made");
+      return { podSandboxId: "s-1" };
+    };
+    const run = () => Promise.resolve("").finally(() => order.push("collected"));
+    const network = new PodNetwork(
+      { run, clock: realClock, log: silentLog },
+      {
+        installation: { binDir: "/bin/cni", reservationsDir: "/networks" },
+        network: { podCidr: "10.1.0.0/24", mtu: 1500 },
+      },
+    );
+    const parts = { clock: realClock, log: silentLog, network };
+    const another = new CriRuntime(parts, { socketPath: join(dir, "cri.sock") });
+    const running = another.runSandbox({ ...sandbox, logDirectory: join(dir, "logs") });
+    await asked.promise;
+    const collection = network.collectGarbage(async () => ["s-1"]);
+    await new Promise((resolve) => setImmediate(resolve));
+    made.resolve();
+    expect(await running).toBe("s-1");
+    await collection;
+    await another.stop();
+    expect(order).toEqual(["made", "collected"]);
+  });
 
   test("a sound answer is believed", async () => {
     answer(sound);

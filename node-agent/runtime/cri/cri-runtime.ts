@@ -157,7 +157,8 @@ export class CriRuntime implements Runtime {
     const options = { timeoutMs: SANDBOX_TIMEOUT_MS };
     this.#making++;
     try {
-      const { podSandboxId } = await this.#slots.run(() => translated(this.#runtime.runPodSandbox(request, options)));
+      const make = () => translated(this.#runtime.runPodSandbox(request, options));
+      const { podSandboxId } = await this.#slots.run(() => this.#network?.whileAttaching(make) ?? make());
       return podSandboxId;
     } catch (thrown) {
       this.#strays.expect();
