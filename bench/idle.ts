@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
 import { TestCluster } from "../test/kit/keelson.ts";
 import { whyNotLayout } from "../test/kit/requirements.ts";
+import { cpuSeconds, proportionalMb, residentMb } from "./process-figures.ts";
 
 const SETTLE_MS = 60_000;
 const QUICK_SETTLE_MS = 10_000;
 const MEMORY_GOAL_MB = 150;
 const CPU_GOAL_PERCENT = 1;
-const TICKS_PER_SECOND = 100;
 /**
  * Of processes of the split layout. An empty Node has 43 MB, and gRPC, the kinds and TLS are most of the rest. Each api-server keeps
  * all objects, and answers the health checks of all others; each of those reads the store.
@@ -72,28 +71,17 @@ async function measure(pids: readonly (number | null)[], settleMs: number): Prom
     return pid;
   });
   await sleep(settleMs);
-  const before = running.map(cpuTicks);
+  const before = running.map(cpuSeconds);
   const startedMs = performance.now();
   await sleep(settleMs);
   const seconds = (performance.now() - startedMs) / 1_000;
   return running.map((pid, index) => ({
-    memoryMb: memoryMb(`/proc/${pid}/status`, /VmRSS:\s+(\d+)/),
-    ownMb: memoryMb(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+)/m),
-    cpuPercent: ((cpuTicks(pid) - before[index]!) / TICKS_PER_SECOND / seconds) * 100,
+    memoryMb: residentMb(pid),
+    ownMb: proportionalMb(pid),
+    cpuPercent: ((cpuSeconds(pid) - before[index]!) / seconds) * 100,
   }));
 }
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function memoryMb(file: string, kilobytes: RegExp): number {
-  return Number(kilobytes.exec(readFileSync(file, "utf8"))?.[1]) / 1_024;
-}
-
-/** User and system time of all threads. */
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
 }
