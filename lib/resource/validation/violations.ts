@@ -42,11 +42,6 @@ export class Violations {
     this.#add("FieldValueTooLong", path, "Too long", `may not be more than ${limitBytes} bytes`);
   }
 
-  tooMany(path: FieldPath, count: number, limit: number): void {
-    const detail = `must have at most ${limit} ${limit === 1 ? "item" : "items"}`;
-    this.#add("FieldValueTooMany", path, `Too many: ${count}`, detail);
-  }
-
   #add(reason: string, path: FieldPath, message: string, detail: string): void {
     this.causes.push({ reason, message: detail === "" ? message : `${message}: ${detail}`, field: path.toString() });
   }
