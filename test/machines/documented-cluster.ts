@@ -118,10 +118,10 @@ export class DocumentedCluster implements AsyncDisposable {
   }
 
   /** The end of what every process printed. */
-  logs(): string {
+  logs(bytes = 1_500): string {
     return Object.values(this.machines)
       .flatMap((machine) =>
-        [...machine.processes.values()].map((one) => `== ${machine.name} ${one.name}\n${one.log.slice(-1_500)}`),
+        [...machine.processes.values()].map((one) => `== ${machine.name} ${one.name}\n${one.log.slice(-bytes)}`),
       )
       .join("\n");
   }

@@ -8,6 +8,7 @@ import type { ServiceHandlers } from "../../../lib/transport/grpc-server.ts";
 import { RpcError } from "../../../lib/transport/rpc-error.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { AuthorizerList } from "../auth/authorizer.ts";
+import { storeCall } from "../core/committer.ts";
 import type { KindTable } from "../core/kind-table.ts";
 import type { Identity } from "../core/request.ts";
 import type { StatusCodec } from "../core/status-codec.ts";
@@ -53,7 +54,7 @@ async function admitted(
   if (events === undefined) {
     throw new RpcError("FAILED_PRECONDITION", "this api-server publishes nothing: it was started without a bus");
   }
-  const { cluster, epoch } = await events.membership();
+  const { cluster, epoch } = await storeCall(() => events.membership());
   const place = { cluster, epoch };
   if (publicKey !== "" && !isUserKey(publicKey)) throw badRequest("user_public_key must be the public NKEY of a user");
   if (publicKey === "" || events.users === undefined) return { ...place, jwt: "", expiresMs: 0n };
