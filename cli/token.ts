@@ -63,7 +63,7 @@ const create: Action = async (server, values, io) => {
   };
   const metadata = { name: `${NAME_PREFIX}${id}`, namespace: "kube-system" };
   await jsonRequest(server, "POST", SECRETS, { apiVersion: "v1", kind: "Secret", metadata, type: TYPE, stringData });
-  const { publicKeyHash } = await import("../node-agent/identity/node-join.ts");
+  const { publicKeyHash } = await import("../lib/pki/public-key-hash.ts");
   const hash = publicKeyHash(new X509Certificate(server.caPem));
   io.out(
     `${id}.${secret}\n\nkeelson node join --api-server=${server.url} --token=${id}.${secret} ` +

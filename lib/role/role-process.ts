@@ -34,6 +34,7 @@ export interface RoleContext {
   readonly metrics?: RoleMetrics;
 }
 
+/** What a role's process consists of, and what it says of itself. */
 export interface Role {
   /** Started in order, stopped in the opposite one. */
   readonly parts: readonly Startable[];

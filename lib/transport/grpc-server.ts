@@ -81,6 +81,7 @@ interface Stream {
   on(event: "cancelled", listener: () => void): unknown;
 }
 
+/** Serves typed handlers by gRPC; what the bytes of a request may not say is refused before a handler sees it. */
 export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;

@@ -1,9 +1,10 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type { Clock } from "../../lib/core/clock.ts";
 import type { Random } from "../../lib/core/random.ts";
 import { StatusError } from "../../lib/core/status-error.ts";
 import type { CertificateSigningRequest } from "../../lib/gen/k8s/certificates/v1.ts";
 import type { ConfigMap } from "../../lib/gen/k8s/core/v1.ts";
+import { publicKeyHash } from "../../lib/pki/public-key-hash.ts";
 import { IdentityFolder } from "../../lib/process/identity-folder.ts";
 import { type JsonServer, jsonRequest } from "../../lib/process/json-request.ts";
 import { nodeSubject, requestCertificate } from "./request-certificate.ts";
@@ -83,13 +84,6 @@ function certificatesIn(kubeconfig: string): X509Certificate[] {
   } catch (cause) {
     throw new Error("what the cluster tells of its authorities cannot be read", { cause });
   }
-}
-
-/** As kubeadm has it: of the public key (SPKI in DER), so that a renewed certificate has the same. */
-export function publicKeyHash(certificate: X509Certificate): string {
-  return createHash("sha256")
-    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
-    .digest("hex");
 }
 
 async function clientCertificate(components: NodeJoinComponents, server: JsonServer, nodeName: string) {

@@ -15,6 +15,7 @@ export interface BusSeeds {
 const MAX_CONTROL_LINE_BYTES = 64 * 1024;
 const UNLIMITED = -1;
 
+/** New keys for one cluster's operator, its account and the system account. Whoever has them rules the bus. */
 export function createBusSeeds(): BusSeeds {
   const system = createAccount();
   return { operator: seedOf(createOperator()), account: seedOf(createAccount()), system: seedOf(system) };

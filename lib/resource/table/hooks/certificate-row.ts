@@ -2,6 +2,7 @@ import type { CertificateSigningRequest } from "../../../gen/k8s/certificates/v1
 import { humanDuration } from "../human-duration.ts";
 import type { ComputedRow } from "../row-hook.ts";
 
+/** The cells of `kubectl get certificatesigningrequests` that no path gives. */
 export function certificateSigningRequestRow({ spec = {}, status = {} }: CertificateSigningRequest): ComputedRow {
   const seconds = spec.expirationSeconds;
   const has = (type: string) => status.conditions?.some((condition) => condition.type === type) ?? false;
