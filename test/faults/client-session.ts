@@ -1,14 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { ClientHttp2Session } from "node:http2";
 import { createInterface } from "node:readline";
 import { kubectlFolder } from "../../cli/kubectl.ts";
 import { CONFIG_MAPS, type CountingMap, numberOf } from "./acked-writer.ts";
-import type { SplitAccess } from "./split-access.ts";
+import { type ApiAnswer, getOn, type SplitAccess } from "./split-access.ts";
 
 const RETRY_MS = 100;
 
+/** How long a read may take: one that waits when a frozen server wakes up was sent not long before. */
+const READ_LIMIT_MS = 2_000;
+const SERVERS = ["api-server-1", "api-server-2"];
+
 /**
- * One client that sees an `AckedWriter` at work: reads that are not older than what it has seen, each on a connection of
- * its own, and a real `kubectl get --watch`, started again when it ends. Notes whatever is older (invariant 19).
+ * One client that sees an `AckedWriter` at work: reads through the balancer and at each api-server, and a real
+ * `kubectl get --watch`, started again when it ends. Notes whatever is older than what it had seen before (invariant 19).
  */
 export class ClientSession {
   readonly violations: string[] = [];
@@ -19,7 +24,10 @@ export class ClientSession {
   readonly #access: SplitAccess;
   readonly #kubeconfig: string;
   readonly #stopper = new AbortController();
-  #revision = "0";
+  /** What its reads have shown. */
+  #turn = 0;
+  #revision = 0;
+  readonly #numbers = new Map<string, number>();
   #running: Promise<unknown> | undefined;
 
   constructor(access: SplitAccess, kubeconfig: string) {
@@ -28,7 +36,8 @@ export class ClientSession {
   }
 
   start(): void {
-    this.#running ??= Promise.all([this.#again(() => this.#read()), this.#watch()]);
+    const balanced = () => this.#read("any", (target) => this.#access.request("GET", target));
+    this.#running ??= Promise.all([this.#again(balanced), ...SERVERS.map((at) => this.#readAt(at)), this.#watch()]);
   }
 
   async stop(): Promise<void> {
@@ -43,23 +52,36 @@ export class ClientSession {
     }
   }
 
-  readonly #readNumbers = new Map<string, number>();
+  /** On one line, also while nobody answers: a frozen server finds requests there when it wakes up. */
+  async #readAt(server: string): Promise<void> {
+    let line: ClientHttp2Session | undefined;
+    await this.#again(async () => {
+      if (line === undefined || line.closed || line.destroyed) line = this.#access.openLine(server);
+      const own = line;
+      await this.#read(server, (target) => getOn(own, target, READ_LIMIT_MS));
+    });
+    line?.destroy();
+  }
 
   /** Turn by turn: the newest, and whatever is not older than what was seen. */
-  async #read(): Promise<void> {
-    const query = this.reads % 2 === 0 ? "" : `?resourceVersion=${this.#revision}`;
-    const { status, text } = await this.#access.request("GET", `${CONFIG_MAPS}${query}`);
+  async #read(where: string, get: (target: string) => Promise<ApiAnswer>): Promise<void> {
+    const seen = { revision: this.#revision, numbers: new Map(this.#numbers) };
+    const query = this.#turn++ % 2 === 0 ? "" : `?resourceVersion=${seen.revision}`;
+    const { status, text } = await get(`${CONFIG_MAPS}${query}`);
     // What cannot be answered from what is proven must be an error.
     if (status !== 200) return;
     this.reads++;
     const list = JSON.parse(text) as { metadata: { resourceVersion: string }; items: CountingMap[] };
-    const { resourceVersion } = list.metadata;
-    if (Number(resourceVersion) < Number(this.#revision)) {
-      this.violations.push(`list${query} is of ${resourceVersion} after ${this.#revision}`);
+    const what = `list${query} of ${where}`;
+    const revision = Number(list.metadata.resourceVersion);
+    if (revision < seen.revision) this.violations.push(`${what}: ${revision} after ${seen.revision}`);
+    this.#revision = Math.max(this.#revision, revision);
+    for (const map of list.items) {
+      const { name } = map.metadata;
+      const before = seen.numbers.get(name) ?? -1;
+      if (numberOf(map) < before) this.violations.push(`${what}: ${name} is ${numberOf(map)} after ${before}`);
+      this.#numbers.set(name, Math.max(this.#numbers.get(name) ?? -1, numberOf(map)));
     }
-    this.#revision = resourceVersion;
-    for (const map of list.items)
-      this.#seen(this.#readNumbers, `list${query}: ${map.metadata.name}`, map.metadata.name, numberOf(map));
   }
 
   /** kubectl lists and watches, so what it shows at first is not older than what it showed at last. */
@@ -76,17 +98,13 @@ export class ClientSession {
       createInterface({ input: child.stdout }).on("line", (line) => {
         this.watched++;
         const [name = "", number] = line.split(" ");
-        this.#seen(numbers, `kubectl: ${line}`, name, Number(number ?? -1));
+        const before = numbers.get(name) ?? -1;
+        if (Number(number) < before) this.violations.push(`kubectl: ${line} after ${before}`);
+        numbers.set(name, Number(number));
       });
       await exited(child);
       this.#stopper.signal.removeEventListener("abort", stop);
     });
-  }
-
-  #seen(numbers: Map<string, number>, what: string, name: string, number: number): void {
-    const before = numbers.get(name) ?? -1;
-    if (number < before) this.violations.push(`${what}: ${number} after ${before}`);
-    numbers.set(name, Math.max(before, number));
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type ClientHttp2Session, connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import path from "node:path";
 import { silentLog } from "../../lib/core/log.ts";
@@ -101,6 +102,16 @@ export class SplitAccess {
     });
   }
 
+  /** A line to one api-server that stays, by HTTP/2; it may fail at any time. Close it. */
+  openLine(apiServer: string): ClientHttp2Session {
+    const identity = this.#identity("admin");
+    const { certPem: cert, keyPem: key } = identity.keyPair("client");
+    const tls = { ca: identity.authorityPem("server"), cert, key, servername: "kubernetes" };
+    const line = connect(`https://127.0.0.1:${this.#portOf(apiServer)}`, tls);
+    line.on("error", () => {});
+    return line;
+  }
+
   #portOf(apiServer: string | undefined): number {
     return (apiServer === undefined ? undefined : this.#ports[apiServer]) ?? this.#balancerPort;
   }
@@ -108,6 +119,26 @@ export class SplitAccess {
   #identity(name: string): IdentityFolder {
     return new IdentityFolder(path.join(this.#dataDir, "pki", "identities", name));
   }
+}
+
+/** One GET on such a line. */
+export function getOn(line: ClientHttp2Session, target: string, timeoutMs: number): Promise<ApiAnswer> {
+  return new Promise((resolve, reject) => {
+    const stream = line.request({ ":path": target });
+    let status = 0;
+    let text = "";
+    stream.setEncoding("utf8");
+    stream.setTimeout(timeoutMs, () => stream.destroy(new Error(`no answer in ${timeoutMs} ms`)));
+    stream.on("response", (headers) => {
+      status = headers[":status"] ?? 0;
+    });
+    stream.on("data", (piece: string) => {
+      text += piece;
+    });
+    stream.on("end", () => resolve({ status, text }));
+    stream.on("error", reject);
+    stream.on("close", () => reject(new Error("no whole answer")));
+  });
 }
 
 function contentType(method: string): string {
