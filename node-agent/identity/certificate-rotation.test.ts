@@ -57,11 +57,14 @@ async function nodeWorld(first?: Partial<Record<"client" | "server", KeyPair>>) 
       const pem = await authority.sign({ ...request, usages: ["client"], validityDays: LIFE_DAYS }, wanted.publicKey);
       return { certificate: Buffer.from(pem).toString("base64") };
     });
-  /** Keys are made on threads of the runtime, which the virtual clock does not know. */
+  /**
+   * Keys are made on threads of the runtime, which the virtual clock does not know: it must not run so far ahead of them
+   * that requests end undecided.
+   */
   const until = async (isSo: () => Promise<boolean> | boolean) => {
     while (!(await isSo())) {
       await clock.advance(1_000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   return { clock, rotation, held, renewed, asked, answer, sign, until, issue };
