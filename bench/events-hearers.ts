@@ -34,16 +34,26 @@ export interface HearersReport {
 }
 
 /** Has nothing to tell: the publisher begins at the first revision, and nothing is lost here. */
-const SOURCE: StreamSource<unknown> = {
-  async *follow(fromRevision, signal) {
-    if (fromRevision > 0) {
+class EmptySource implements StreamSource<unknown> {
+  readonly #asked = Promise.withResolvers<void>();
+  #isAsked = false;
+
+  /** Resolves when its follower has subscribed. */
+  whenAsked(): Promise<void> {
+    return this.#asked.promise;
+  }
+
+  async *follow(fromRevision: number, signal: AbortSignal) {
+    if (this.#isAsked) {
       process.stderr.write("bench: messages were lost on the bus, so this run counts for nothing\n");
       process.exit(1);
     }
+    this.#isAsked = true;
+    this.#asked.resolve();
     yield { changes: [], throughRevision: fromRevision, isCurrent: true };
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  },
-};
+  }
+}
 
 class Wave {
   readonly #subscribers: number;
@@ -73,12 +83,14 @@ function hearPlainly(bus: Bus, wave: Wave): Promise<void> {
   return bus.subscribe(new Subjects(CLUSTER, EPOCH).stream(IDENTITY), handler, new AbortController().signal);
 }
 
-function follow(bus: Bus, wave: Wave, decode: (change: Change) => unknown): void {
+function follow(bus: Bus, wave: Wave, decode: (change: Change) => unknown): Promise<void> {
+  const source = new EmptySource();
   const apply = (changes: readonly unknown[]): void => wave.heard(changes.length);
-  const components = { bus, source: SOURCE, sink: { apply }, decode, clock: realClock, log: silentLog };
+  const components = { bus, source, sink: { apply }, decode, clock: realClock, log: silentLog };
   // Never silent: the publisher sends heads with each wave, however long that takes here.
   const options = { cluster: CLUSTER, epoch: EPOCH, stream: IDENTITY, silenceMs: 600_000 };
   void new StreamFollower(components, options).run(0, new AbortController().signal);
+  return source.whenAsked();
 }
 
 function gap(reason: string): void {
@@ -95,7 +107,7 @@ process.once("message", async (order: HearersOrder) => {
     const bus = natsBus(order.address, `subscriber-${i}`);
     await bus.start();
     if (order.mode === "plain") await hearPlainly(bus, wave);
-    else follow(bus, wave, decode);
+    else await follow(bus, wave, decode);
   }
   wave.report();
 });
