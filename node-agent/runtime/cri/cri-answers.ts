@@ -32,7 +32,9 @@ export function containerStateOf(
     state: suspect === undefined ? state : "unknown",
     ...(suspect === undefined ? {} : { suspect }),
     createdAtMs: toMs(status.createdAt),
-    startedAtMs: toMs(status.startedAt),
+    // A container that ended at once has ended, to containerd, a moment before its start was noted.
+    startedAtMs:
+      status.finishedAt > 0n ? Math.min(toMs(status.startedAt), toMs(status.finishedAt)) : toMs(status.startedAt),
     finishedAtMs: toMs(status.finishedAt),
     exitCode: status.exitCode,
     reason: status.reason,

@@ -149,6 +149,13 @@ describe("CRI answers", () => {
     expect(container?.suspect).toContain(why);
   });
 
+  test("a container that ended at once was not started after its end", async () => {
+    const state = ContainerState.CONTAINER_EXITED;
+    answer({ ...sound, state, startedAt: 6_000_000n, finishedAt: 5_000_000n });
+    const [container] = (await runtime.readPod(UID)).containers;
+    expect(container).toMatchObject({ state: "exited", startedAtMs: 5, finishedAtMs: 5 });
+  });
+
   test("CONTAINER_UNKNOWN is an answer, not nonsense", async () => {
     answer(change({ state: ContainerState.CONTAINER_UNKNOWN }));
     const [container] = (await runtime.readPod(UID)).containers;
