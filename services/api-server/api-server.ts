@@ -129,6 +129,7 @@ export class ApiServer implements Startable {
         authenticator,
         events: this.#eventsBus(components),
         health: this.#health,
+        metrics,
         clock,
         log,
       },

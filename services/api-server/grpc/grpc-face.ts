@@ -14,6 +14,8 @@ import { healthService } from "../../../lib/transport/health-service.ts";
 import { reflectionService } from "../../../lib/transport/reflection-service.ts";
 import { type EventsServiceComponents, eventsService } from "../events/events-service.ts";
 import type { Health } from "../rest/health.ts";
+import type { ApiMetrics } from "../rest/metrics.ts";
+import { countedResources } from "./counted-resources.ts";
 import { type ResourcesServiceComponents, resourcesService } from "./resources-service.ts";
 import { callerOf } from "./rpc-caller.ts";
 import { rpcErrorOf } from "./rpc-status.ts";
@@ -22,6 +24,7 @@ import { typedService } from "./typed-service.ts";
 export interface GrpcFaceComponents extends ResourcesServiceComponents, EventsServiceComponents {
   readonly registry: Registry;
   readonly health: Health;
+  readonly metrics: ApiMetrics;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,7 +48,7 @@ export class GrpcFace implements Startable {
   constructor(components: GrpcFaceComponents, options: GrpcFaceOptions) {
     this.#options = options;
     this.#server = new GrpcServer({ log: components.log }, { tls: { ...options.tls, clientCertificate: "optional" } });
-    const resources = resourcesService(components);
+    const resources = countedResources(resourcesService(components), components);
     this.#server.addService(ResourcesDefinition, resources);
     this.#server.addService(EventsDefinition, eventsService(components));
     const isReady = (): Promise<boolean> => components.health.isReady();
