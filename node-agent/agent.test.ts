@@ -111,6 +111,21 @@ describe("a simulated node", () => {
     expect(late.clock.pendingTimers).toBe(0);
   });
 
+  test("stopped at any moment of its start it ends, and starts nothing more", async () => {
+    const startOf = async (stopAfter: number) => {
+      const young = new SimulatedNode();
+      young.api.before = () => {
+        throw new Error("the API is away");
+      };
+      const started = young.start();
+      for (let turn = 0; turn < stopAfter; turn++) await Promise.resolve();
+      await young.agent.stop();
+      await started;
+      expect(young.clock.pendingTimers).toBe(0);
+    };
+    for (let stopAfter = 0; stopAfter < 60; stopAfter++) await startOf(stopAfter);
+  });
+
   test("a node object that is there keeps what others wrote to it", async () => {
     const spec = { unschedulable: true, taints: [{ key: "own", effect: "NoSchedule" }] };
     await node.api.patch(nodes, { name: "n1" }, { type: "merge", body: { spec, metadata: { labels: { zone: "z" } } } });

@@ -68,6 +68,7 @@ export class NodeAgent implements Startable {
   readonly #server: KubeletServer | undefined;
   #reporter: NodeReporter | undefined;
   #lease: NodeLease | undefined;
+  #starting: Promise<void> | undefined;
   #stopped = false;
 
   constructor(components: NodeAgentComponents, options: NodeAgentOptions) {
@@ -93,24 +94,33 @@ export class NodeAgent implements Startable {
     this.#server?.renewCertificate(pair);
   }
 
+  /** Resolves when the node is registered, or when it was stopped before that. */
   async start(): Promise<void> {
-    await this.#components.runtime.start();
-    await this.#recorder.start();
-    await this.#server?.start();
-    // Pods first: what runs must be looked after also where the Node object cannot be written.
-    await this.#pods.start();
-    await this.#startReporting();
+    this.#starting ??= this.#start();
+    await this.#starting;
   }
 
-  /** Leaves everything that runs running. */
+  /** Also while it starts. Leaves everything that runs running. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#lease?.stop();
+    // Only this step can take long, for want of an API; the others end, and no more are taken.
     await this.#reporter?.stop();
+    await this.#starting?.catch(() => {});
+    await this.#lease?.stop();
     await this.#pods.stop();
     await this.#recorder.stop();
     await this.#server?.stop();
     await this.#components.runtime.stop();
+  }
+
+  async #start(): Promise<void> {
+    const { runtime } = this.#components;
+    // Pods before the Node: what runs must be looked after also where the Node object cannot be written.
+    for (const part of [runtime, this.#recorder, this.#server, this.#pods]) {
+      if (this.#stopped) return;
+      await part?.start();
+    }
+    if (!this.#stopped) await this.#startReporting();
   }
 
   async #startReporting(): Promise<void> {

@@ -52,6 +52,7 @@ export class NodeRole implements Startable {
   readonly #options: NodeRoleOptions;
   #runs: Runs | undefined;
   #agent: NodeAgent | undefined;
+  #isStopping = false;
 
   constructor(components: NodeRoleComponents, options: NodeRoleOptions) {
     this.#components = components;
@@ -64,6 +65,7 @@ export class NodeRole implements Startable {
     makeFolder(dataDir, 0o700);
     const isSimulated = this.#options.runtime === "simulated";
     const runs = isSimulated ? this.#simulated() : await this.#containers();
+    if (this.#isStopping) return;
     this.#runs = runs;
     this.#agent = new NodeAgent(
       { ...this.#components, ...runs },
@@ -90,6 +92,7 @@ export class NodeRole implements Startable {
 
   /** What runs goes on: containerd and the containers are no part of this process. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#agent?.stop();
   }
 
